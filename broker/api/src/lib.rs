@@ -1,0 +1,31 @@
+//! What every face calls: the engine's contract.
+//!
+//! Faces (Kafka, AMQP, RocketMQ, gRPC) hold an `Arc<dyn Engine>` and nothing else of the broker:
+//! they name neither the core nor the storage. A test of a face brings an engine of its own.
+
+mod admin;
+mod caller;
+mod engine;
+mod error;
+mod fetch;
+mod group;
+mod offsets;
+mod produce;
+mod view;
+
+pub use admin::{
+    AlterConfig, ConfigEntry, ConfigOp, ConfigSource, ConfigTarget, NewTopic, RestartBlocker,
+};
+pub use caller::Caller;
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use fetch::{
+    FetchPartition, FetchRequest, FetchedPartition, Isolation, RecordSlice, Waited,
+};
+pub use group::{
+    CommitOffset, CommittedOffset, GroupDescription, GroupListing, GroupMember, JoinRequest,
+    JoinedGroup, JoinedMember, LeaveMember, SyncRequest, SyncedGroup, TopicPartitionName,
+};
+pub use offsets::{EpochEnd, FoundOffset, OffsetSpec};
+pub use produce::{Acks, Appended, ProducePartition, ProduceRequest, Produced};
+pub use view::{BrokerView, ClusterView, ListenerView, PartitionView, TopicOwner, TopicRef, TopicView};

@@ -1,0 +1,9 @@
+//! One partition's replica on this broker: leader or follower, ISR, high watermark.
+//!
+//! [`Replica::step`] takes an [`Event`] and `now`, changes state and pushes [`Command`]s. The
+//! same code runs in the engine's shards and in the simulation. The rules it keeps are Kafka's
+//! after KIP-966, with durable (synced) positions where Kafka has written ones.
+
+mod event;
+
+pub use event::{Command, Event, IsrRefused, Membership};

@@ -1,0 +1,1 @@
+//! Broker-to-broker transport.

@@ -1,0 +1,9 @@
+//! Compiles the .proto files with a compiler in Rust, so that no protoc is needed.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files = ["weir/admin/v1/admin.proto"];
+    println!("cargo:rerun-if-changed=proto");
+    let set = protox::compile(files, ["proto"])?;
+    tonic_prost_build::configure().compile_fds(set)?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Identities and positions that every layer of the broker shares.
+//!
+//! Nothing here does any work: newtypes, so that an offset is never passed where an epoch is
+//! meant, and the limits that bound what the network can make the broker do.
+
+mod ids;
+pub mod limits;
+mod position;
+mod time;
+
+pub use ids::{
+    BrokerEpoch, BrokerId, FolderId, PartitionId, ProducerEpoch, ProducerId, RaftNodeId, TopicId,
+};
+pub use position::{LeaderEpoch, Offset, PartitionEpoch};
+pub use time::Millis;
