@@ -27,22 +27,49 @@ pub enum Event {
     Appended { end: Offset },
     /// The local log is durable up to here.
     Synced { durable_end: Offset },
-    /// The local log was cut to here by a command of ours or by recovery.
+    /// The local log was cut to here by a command of ours, or emptied to start here because the
+    /// leader's log starts above our end. Durable already.
     Truncated { end: Offset },
     /// Leader: a follower fetched from `fetch_offset` on, which says that it has everything
-    /// below. Its broker epoch fences zombies (KIP-903).
-    FollowerFetched { follower: BrokerId, epoch: BrokerEpoch, fetch_offset: Offset },
-    /// Leader: a follower's log is durable up to here.
-    FollowerDurable { follower: BrokerId, epoch: BrokerEpoch, durable_end: Offset },
+    /// below. Its broker epoch fences zombies (KIP-903). The shell has checked that the request
+    /// names our leader epoch and that the answer is not "diverging": such a fetch says nothing.
+    FollowerFetched {
+        follower: BrokerId,
+        epoch: BrokerEpoch,
+        fetch_offset: Offset,
+    },
+    /// Leader: a follower's log is durable up to here. The shell has checked that the report names
+    /// our leader epoch. A follower reports nothing under an epoch before the leader answered one
+    /// of its fetches without "diverging"; right after that it reports what it has.
+    FollowerDurable {
+        follower: BrokerId,
+        epoch: BrokerEpoch,
+        durable_end: Offset,
+    },
     /// Leader: the quorum answered the last [`Command::ProposeIsr`]; the committed state follows
     /// as [`Event::Metadata`] as well, in either order.
-    IsrCommitted { partition_epoch: PartitionEpoch, isr: Vec<BrokerId> },
-    IsrRefused(IsrRefused),
+    IsrCommitted {
+        partition_epoch: PartitionEpoch,
+        isr: Vec<BrokerId>,
+    },
+    /// Leader: the quorum did not take the proposal made on `partition_epoch`. Every proposal
+    /// gets an answer, this or [`Event::IsrCommitted`].
+    IsrRefused {
+        partition_epoch: PartitionEpoch,
+        reason: IsrRefused,
+    },
     /// Follower: the leader answered a fetch of this epoch.
-    LeaderAnswered { epoch: LeaderEpoch, high_watermark: Offset, log_start: Offset },
+    LeaderAnswered {
+        epoch: LeaderEpoch,
+        high_watermark: Offset,
+        log_start: Offset,
+    },
     /// Follower: the leader says that the logs part: cut to the lower of our end of `epoch` and
     /// `end` (KIP-595's diverging epoch). The shell has already looked up `cut_to` in the log.
-    Diverged { leader_epoch: LeaderEpoch, cut_to: Offset },
+    Diverged {
+        leader_epoch: LeaderEpoch,
+        cut_to: Offset,
+    },
     /// Time passed.
     Tick,
 }
@@ -64,7 +91,10 @@ pub enum Command {
     /// Serve produce and fetch under this epoch; the log notes that `epoch` starts at `start`.
     StartLeading { epoch: LeaderEpoch, start: Offset },
     /// Stop serving writes; fail writes that wait with "not leader"; fetch from `leader`.
-    StartFollowing { leader: BrokerId, epoch: LeaderEpoch },
+    StartFollowing {
+        leader: BrokerId,
+        epoch: LeaderEpoch,
+    },
     /// There is no leader now: fail what waits.
     Idle,
     /// Cut the log to `to` (durably, before anything is fetched).

@@ -5,5 +5,10 @@
 //! after KIP-966, with durable (synced) positions where Kafka has written ones.
 
 mod event;
+mod leading;
+mod machine;
+mod progress;
+mod proposal;
 
 pub use event::{Command, Event, IsrRefused, Membership};
+pub use machine::{LogState, Replica, ReplicaConfig, Role};
