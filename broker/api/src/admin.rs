@@ -63,9 +63,17 @@ pub struct ConfigEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestartBlocker {
     /// Without the broker the partition's ISR would be smaller than its minimum.
-    BelowMinIsr { topic: TopicId, name: String, index: i32 },
+    BelowMinIsr {
+        topic: TopicId,
+        name: String,
+        index: i32,
+    },
     /// The broker is the only in-sync replica.
-    OnlyReplica { topic: TopicId, name: String, index: i32 },
+    OnlyReplica {
+        topic: TopicId,
+        name: String,
+        index: i32,
+    },
     /// The metadata quorum would lose its majority.
     Quorum { voters_down: u32, voters: u32 },
 }

@@ -87,8 +87,12 @@ pub trait Engine: Send + Sync + 'static {
     ) -> Result<TopicView>;
     /// First use by a client, where the broker creates topics by itself.
     async fn auto_create_topic(&self, caller: &Caller, name: &str) -> Result<TopicView>;
-    async fn delete_topic(&self, caller: &Caller, topic: &TopicRef, timeout: Duration)
-    -> Result<()>;
+    async fn delete_topic(
+        &self,
+        caller: &Caller,
+        topic: &TopicRef,
+        timeout: Duration,
+    ) -> Result<()>;
     /// Grows the topic to `count` partitions.
     async fn create_partitions(
         &self,
@@ -101,8 +105,11 @@ pub trait Engine: Send + Sync + 'static {
     ) -> Result<()>;
     async fn set_topic_owner(&self, topic: &TopicRef, owner: Option<TopicOwner>) -> Result<()>;
     /// All configs that the resource has, defaults included, in order of name.
-    async fn describe_config(&self, caller: &Caller, target: &ConfigTarget)
-    -> Result<Vec<ConfigEntry>>;
+    async fn describe_config(
+        &self,
+        caller: &Caller,
+        target: &ConfigTarget,
+    ) -> Result<Vec<ConfigEntry>>;
     async fn alter_config(
         &self,
         caller: &Caller,
@@ -162,8 +169,11 @@ pub trait Engine: Send + Sync + 'static {
         partitions: Vec<TopicPartitionName>,
     ) -> Result<Vec<Result<()>>>;
     /// Lag of a group on the partitions whose leader this broker is, clamped to log start.
-    async fn group_lag(&self, caller: &Caller, group: &str)
-    -> Result<BTreeMap<TopicPartitionName, i64>>;
+    async fn group_lag(
+        &self,
+        caller: &Caller,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartitionName, i64>>;
 
     // --- the operator's questions ------------------------------------------------------------
 

@@ -14,7 +14,10 @@ pub enum Error {
     UnknownTopicId,
     /// Retry with fresh metadata. If records were handed over, the effect is unknown.
     #[error("this broker does not lead the partition")]
-    NotLeader { leader: Option<BrokerId>, epoch: LeaderEpoch },
+    NotLeader {
+        leader: Option<BrokerId>,
+        epoch: LeaderEpoch,
+    },
     #[error("the partition has no leader now")]
     LeaderNotAvailable,
     #[error("the caller's leader epoch is older than the broker's")]

@@ -54,7 +54,12 @@ pub enum RecordSlice {
     Memory(Bytes),
     /// `len` bytes of `file` from `position`; sent with `sendfile`, unverified (the client checks
     /// the CRC). `cold` bytes are probably not in the page cache: read them off the async workers.
-    File { file: Arc<File>, position: u64, len: usize, cold: bool },
+    File {
+        file: Arc<File>,
+        position: u64,
+        len: usize,
+        cold: bool,
+    },
 }
 
 impl RecordSlice {

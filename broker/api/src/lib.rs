@@ -19,13 +19,13 @@ pub use admin::{
 pub use caller::Caller;
 pub use engine::Engine;
 pub use error::{Error, Result};
-pub use fetch::{
-    FetchPartition, FetchRequest, FetchedPartition, Isolation, RecordSlice, Waited,
-};
+pub use fetch::{FetchPartition, FetchRequest, FetchedPartition, Isolation, RecordSlice, Waited};
 pub use group::{
     CommitOffset, CommittedOffset, GroupDescription, GroupListing, GroupMember, JoinRequest,
     JoinedGroup, JoinedMember, LeaveMember, SyncRequest, SyncedGroup, TopicPartitionName,
 };
 pub use offsets::{EpochEnd, FoundOffset, OffsetSpec};
 pub use produce::{Acks, Appended, ProducePartition, ProduceRequest, Produced};
-pub use view::{BrokerView, ClusterView, ListenerView, PartitionView, TopicOwner, TopicRef, TopicView};
+pub use view::{
+    BrokerView, ClusterView, ListenerView, PartitionView, TopicOwner, TopicRef, TopicView,
+};

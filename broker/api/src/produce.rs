@@ -1,10 +1,9 @@
 use bytes::Bytes;
-use std::{future::Future, pin::Pin};
 use std::time::Duration;
+use std::{future::Future, pin::Pin};
 use weir_types::Offset;
 
 use crate::{Result, TopicRef};
-
 
 /// How many replicas must have a write durably before it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

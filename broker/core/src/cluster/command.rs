@@ -15,24 +15,48 @@ use super::{Listener, TopicOwner};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClusterCommand {
     /// First command of every cluster; refused with another id once formed.
-    Form { cluster_id: String },
+    Form {
+        cluster_id: String,
+    },
     /// Gives a folder its quorum id, the same again if it has one.
-    AllocateRaftNode { folder: FolderId, broker: BrokerId, address: String },
-    RemoveRaftNode { id: RaftNodeId },
+    AllocateRaftNode {
+        folder: FolderId,
+        broker: BrokerId,
+        address: String,
+    },
+    RemoveRaftNode {
+        id: RaftNodeId,
+    },
     RegisterBroker(Registration),
     /// The broker is up and follows the metadata: it may lead from now on.
-    Unfence { broker: BrokerId, epoch: BrokerEpoch },
+    Unfence {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+    },
     /// The controller lost the broker's connection or heartbeats.
-    Fence { broker: BrokerId, epoch: BrokerEpoch },
+    Fence {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+    },
     /// Moves every leader off a live broker and gives it none until it registers again.
     /// The reply says how many it still leads (no other replica was in sync).
-    BeginStop { broker: BrokerId, epoch: BrokerEpoch },
+    BeginStop {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+    },
     /// Takes a broker that will not come back out of the registry; refused while it has replicas.
-    UnregisterBroker { broker: BrokerId },
+    UnregisterBroker {
+        broker: BrokerId,
+    },
     /// Addresses learnt after start; replaces those of the same names.
-    SetListeners { broker: BrokerId, listeners: Vec<Listener> },
+    SetListeners {
+        broker: BrokerId,
+        listeners: Vec<Listener>,
+    },
     CreateTopic(NewTopic),
-    DeleteTopic { topic: TopicId },
+    DeleteTopic {
+        topic: TopicId,
+    },
     /// Grows a topic to `count` partitions; `seed` starts the placement.
     CreatePartitions {
         topic: TopicId,
@@ -41,13 +65,26 @@ pub enum ClusterCommand {
         seed: u64,
         validate_only: bool,
     },
-    SetTopicOwner { topic: TopicId, owner: Option<TopicOwner> },
+    SetTopicOwner {
+        topic: TopicId,
+        owner: Option<TopicOwner>,
+    },
     AlterPartition(AlterPartition),
     /// Gives the partitions, or all, back to their preferred leaders where those are in sync.
-    ElectPreferred { partitions: Option<Vec<PartitionId>> },
-    AlterConfig { resource: ConfigResource, ops: Vec<ConfigOp>, validate_only: bool },
+    ElectPreferred {
+        partitions: Option<Vec<PartitionId>>,
+    },
+    AlterConfig {
+        resource: ConfigResource,
+        ops: Vec<ConfigOp>,
+        validate_only: bool,
+    },
     /// Takes a block of producer ids.
-    AllocateProducerIds { broker: BrokerId, epoch: BrokerEpoch, count: i64 },
+    AllocateProducerIds {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+        count: i64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +174,11 @@ pub enum ClusterError {
     #[error("broker {0} is not registered")]
     UnknownBroker(BrokerId),
     #[error("broker {broker} has epoch {have}, not {asked}")]
-    StaleBrokerEpoch { broker: BrokerId, have: BrokerEpoch, asked: BrokerEpoch },
+    StaleBrokerEpoch {
+        broker: BrokerId,
+        have: BrokerEpoch,
+        asked: BrokerEpoch,
+    },
     #[error("broker {broker} is alive with another folder")]
     DuplicateBroker { broker: BrokerId },
     #[error("broker {0} still has replicas")]
@@ -159,9 +200,15 @@ pub enum ClusterError {
     #[error("invalid config: {0}")]
     InvalidConfig(String),
     #[error("leader epoch {asked} is not the current {have}")]
-    StaleLeaderEpoch { have: LeaderEpoch, asked: LeaderEpoch },
+    StaleLeaderEpoch {
+        have: LeaderEpoch,
+        asked: LeaderEpoch,
+    },
     #[error("partition epoch {asked} is not the current {have}")]
-    StalePartitionEpoch { have: PartitionEpoch, asked: PartitionEpoch },
+    StalePartitionEpoch {
+        have: PartitionEpoch,
+        asked: PartitionEpoch,
+    },
     #[error("broker {0} is fenced, stopping or of another epoch, and cannot be in sync")]
     IneligibleReplica(BrokerId),
 }

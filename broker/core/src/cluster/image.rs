@@ -8,7 +8,7 @@ use weir_types::{
     BrokerEpoch, BrokerId, FolderId, LeaderEpoch, PartitionEpoch, PartitionId, RaftNodeId, TopicId,
 };
 
-use super::ConfigResource;
+use super::{ConfigResource, config_defs};
 
 /// The whole metadata at one point of the quorum's log. Cloning it is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,16 +112,28 @@ impl Image {
         self.topics.get(&id.topic)?.partitions.get(index)
     }
 
-    /// The effective value of a topic's config: the topic's own, else the cluster's default
-    /// (`log.` names are not translated here), else none.
+    /// The effective value of a topic's config, by its topic name: the topic's own, else the
+    /// cluster's default, else Kafka's. `None`: there is no such config.
     pub fn topic_config(&self, topic: TopicId, key: &str) -> Option<&str> {
         let own = self.topics.get(&topic).and_then(|t| t.config.get(key));
-        let shared = || {
-            self.configs
-                .get(&ConfigResource::ClusterDefault)
-                .and_then(|c| c.get(key))
+        let shared = || self.broker_config(config_defs::broker_name(key)?);
+        let fixed = || {
+            config_defs::TOPIC
+                .iter()
+                .find(|d| d.name == key)
+                .map(|d| d.default)
         };
-        own.or_else(shared).map(String::as_str)
+        own.map(String::as_str).or_else(shared).or_else(fixed)
+    }
+
+    /// A cluster-wide config: what was set, else Kafka's default.
+    pub fn broker_config(&self, key: &str) -> Option<&str> {
+        let set = self
+            .configs
+            .get(&ConfigResource::ClusterDefault)
+            .and_then(|c| c.get(key));
+        set.map(String::as_str)
+            .or_else(|| config_defs::broker_default(key))
     }
 
     /// `min.insync.replicas` of a topic, 1 if nobody set it, never more than `replica_count`.
