@@ -9,6 +9,8 @@ mod leading;
 mod machine;
 mod progress;
 mod proposal;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Command, Event, IsrRefused, Membership};
 pub use machine::{LogState, Replica, ReplicaConfig, Role};
