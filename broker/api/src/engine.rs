@@ -3,11 +3,11 @@ use std::{collections::BTreeMap, time::Duration};
 use weir_types::{BrokerId, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
 use crate::{
-    AlterConfig, Caller, ClusterView, CommitOffset, CommittedOffset, ConfigEntry, ConfigTarget,
-    EpochEnd, FetchRequest, FetchedPartition, FoundOffset, GroupDescription, GroupListing,
-    Isolation, JoinRequest, JoinedGroup, LeaveMember, ListenerView, NewTopic, OffsetSpec,
-    ProduceRequest, Produced, RestartBlocker, Result, SyncRequest, SyncedGroup, TopicOwner,
-    TopicPartitionName, TopicRef, TopicView,
+    AlterConfig, Appended, Caller, ClusterView, CommitOffset, CommittedOffset, ConfigEntry,
+    ConfigTarget, EpochEnd, Error, FetchRequest, FetchedPartition, FoundOffset, GroupDescription,
+    GroupListing, Isolation, JoinRequest, JoinedGroup, LeaveMember, ListenerView, NewTopic,
+    OffsetSpec, ProduceRequest, Produced, ReadRecords, Record, RestartBlocker, Result, SyncRequest,
+    SyncedGroup, TopicOwner, TopicPartitionName, TopicRef, TopicView,
 };
 
 /// Everything that a client, or the operator, can ask of a broker.
@@ -40,6 +40,35 @@ pub trait Engine: Send + Sync + 'static {
     async fn submit(&self, caller: &Caller, request: ProduceRequest) -> Produced;
     /// Waits until `min_bytes` are there, an error is, or `max_wait` is over.
     async fn fetch(&self, caller: &Caller, request: FetchRequest) -> Vec<FetchedPartition>;
+    /// Writes records that are not in Kafka's format yet, with acks=all.
+    async fn append_records(
+        &self,
+        caller: &Caller,
+        topic: &TopicRef,
+        index: i32,
+        records: Vec<Record>,
+    ) -> Result<Appended> {
+        let _ = (caller, topic, index, records);
+        Err(Error::Unsupported(
+            "this engine takes record batches only".to_owned(),
+        ))
+    }
+    /// Reads and decodes records from `from` up to the high watermark; waits up to `max_wait` for
+    /// the first. At most about `max_bytes` of the log, one batch at least.
+    async fn read_records(
+        &self,
+        caller: &Caller,
+        topic: &TopicRef,
+        index: i32,
+        from: Offset,
+        max_bytes: usize,
+        max_wait: Duration,
+    ) -> Result<ReadRecords> {
+        let _ = (caller, topic, index, from, max_bytes, max_wait);
+        Err(Error::Unsupported(
+            "this engine gives record batches only".to_owned(),
+        ))
+    }
     async fn find_offset(
         &self,
         caller: &Caller,

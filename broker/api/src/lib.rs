@@ -11,6 +11,7 @@ mod fetch;
 mod group;
 mod offsets;
 mod produce;
+mod record;
 mod view;
 
 pub use admin::{
@@ -26,6 +27,7 @@ pub use group::{
 };
 pub use offsets::{EpochEnd, FoundOffset, OffsetSpec};
 pub use produce::{Acks, Appended, ProducePartition, ProduceRequest, Produced};
+pub use record::{ReadRecords, Record};
 pub use view::{
     BrokerView, ClusterView, ListenerView, PartitionView, TopicOwner, TopicRef, TopicView,
 };

@@ -1,1 +1,12 @@
-//! weir-grpc.
+//! The admin channel: what the operator and the command line call, over gRPC.
+
+mod cluster;
+mod convert;
+mod data;
+mod groups;
+mod server;
+mod service;
+mod status;
+mod topics;
+
+pub use server::{AdminServer, AdminTls};

@@ -1,0 +1,187 @@
+//! The service: one line a call.
+
+use futures::{Stream, StreamExt as _};
+use std::pin::Pin;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+use weir_api::Engine;
+use weir_proto::admin as pb;
+use weir_proto::admin::admin_server::Admin;
+use weir_types::BrokerId;
+
+use crate::status::status;
+use crate::{cluster, data, groups, topics};
+
+pub(crate) struct Service {
+    pub(crate) engine: Arc<dyn Engine>,
+}
+
+type Reply<T> = Result<Response<T>, Status>;
+type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
+
+#[tonic::async_trait]
+impl Admin for Service {
+    async fn get_broker(&self, _: Request<pb::GetBrokerRequest>) -> Reply<pb::GetBrokerResponse> {
+        Ok(Response::new(cluster::get_broker(&*self.engine)))
+    }
+
+    async fn form(&self, request: Request<pb::FormRequest>) -> Reply<pb::FormResponse> {
+        self.engine
+            .form(&request.into_inner().cluster_id)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(pb::FormResponse {}))
+    }
+
+    async fn describe_cluster(
+        &self,
+        _: Request<pb::DescribeClusterRequest>,
+    ) -> Reply<pb::DescribeClusterResponse> {
+        Ok(Response::new(cluster::describe(&*self.engine)))
+    }
+
+    async fn set_listeners(
+        &self,
+        request: Request<pb::SetListenersRequest>,
+    ) -> Reply<pb::SetListenersResponse> {
+        Ok(Response::new(
+            cluster::set_listeners(&*self.engine, request.into_inner()).await?,
+        ))
+    }
+
+    async fn check_restart(
+        &self,
+        request: Request<pb::CheckRestartRequest>,
+    ) -> Reply<pb::CheckRestartResponse> {
+        let broker = BrokerId(request.into_inner().broker_id);
+        Ok(Response::new(
+            cluster::check_restart(&*self.engine, broker).await?,
+        ))
+    }
+
+    async fn move_leaders_away(
+        &self,
+        request: Request<pb::MoveLeadersAwayRequest>,
+    ) -> Reply<pb::MoveLeadersAwayResponse> {
+        let broker = BrokerId(request.into_inner().broker_id);
+        let remaining = self
+            .engine
+            .move_leaders_away(broker)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(pb::MoveLeadersAwayResponse { remaining }))
+    }
+
+    async fn elect_preferred(
+        &self,
+        _: Request<pb::ElectPreferredRequest>,
+    ) -> Reply<pb::ElectPreferredResponse> {
+        let changed = self.engine.elect_preferred(None).await.map_err(status)?;
+        Ok(Response::new(pb::ElectPreferredResponse { changed }))
+    }
+
+    async fn unregister(
+        &self,
+        request: Request<pb::UnregisterRequest>,
+    ) -> Reply<pb::UnregisterResponse> {
+        let broker = BrokerId(request.into_inner().broker_id);
+        self.engine.unregister(broker).await.map_err(status)?;
+        Ok(Response::new(pb::UnregisterResponse {}))
+    }
+
+    async fn list_topics(
+        &self,
+        request: Request<pb::ListTopicsRequest>,
+    ) -> Reply<pb::ListTopicsResponse> {
+        let topics = topics::list(&*self.engine, request.into_inner().internal).await?;
+        Ok(Response::new(pb::ListTopicsResponse { topics }))
+    }
+
+    async fn describe_topic(
+        &self,
+        request: Request<pb::DescribeTopicRequest>,
+    ) -> Reply<pb::DescribeTopicResponse> {
+        let topic = Some(topics::describe(&*self.engine, &request.into_inner().name).await?);
+        Ok(Response::new(pb::DescribeTopicResponse { topic }))
+    }
+
+    async fn create_topic(
+        &self,
+        request: Request<pb::CreateTopicRequest>,
+    ) -> Reply<pb::CreateTopicResponse> {
+        let topic = Some(topics::create(&*self.engine, request.into_inner()).await?);
+        Ok(Response::new(pb::CreateTopicResponse { topic }))
+    }
+
+    async fn alter_topic(
+        &self,
+        request: Request<pb::AlterTopicRequest>,
+    ) -> Reply<pb::AlterTopicResponse> {
+        let topic = Some(topics::alter(&*self.engine, request.into_inner()).await?);
+        Ok(Response::new(pb::AlterTopicResponse { topic }))
+    }
+
+    async fn delete_topic(
+        &self,
+        request: Request<pb::DeleteTopicRequest>,
+    ) -> Reply<pb::DeleteTopicResponse> {
+        topics::delete(&*self.engine, request.into_inner().name).await?;
+        Ok(Response::new(pb::DeleteTopicResponse {}))
+    }
+
+    async fn alter_cluster_config(
+        &self,
+        request: Request<pb::AlterClusterConfigRequest>,
+    ) -> Reply<pb::AlterClusterConfigResponse> {
+        topics::alter_cluster_config(&*self.engine, request.into_inner()).await?;
+        Ok(Response::new(pb::AlterClusterConfigResponse {}))
+    }
+
+    type WatchMetadataStream = Streamed<pb::MetadataChange>;
+
+    async fn watch_metadata(
+        &self,
+        _: Request<pb::WatchMetadataRequest>,
+    ) -> Reply<Self::WatchMetadataStream> {
+        let first = self.engine.cluster().version;
+        let now = futures::stream::once(async move { first });
+        let later =
+            futures::stream::unfold((self.engine.clone(), first), |(engine, seen)| async move {
+                let version = engine.changed(seen).await;
+                Some((version, (engine, version)))
+            });
+        let changes = now
+            .chain(later)
+            .map(|version| Ok(pb::MetadataChange { version }));
+        Ok(Response::new(Box::pin(changes)))
+    }
+
+    async fn list_groups(
+        &self,
+        _: Request<pb::ListGroupsRequest>,
+    ) -> Reply<pb::ListGroupsResponse> {
+        let groups = groups::list(&*self.engine).await?;
+        Ok(Response::new(pb::ListGroupsResponse { groups }))
+    }
+
+    async fn describe_group(
+        &self,
+        request: Request<pb::DescribeGroupRequest>,
+    ) -> Reply<pb::DescribeGroupResponse> {
+        let group = Some(groups::describe(&*self.engine, &request.into_inner().id).await?);
+        Ok(Response::new(pb::DescribeGroupResponse { group }))
+    }
+
+    async fn produce(&self, request: Request<pb::ProduceRequest>) -> Reply<pb::ProduceResponse> {
+        Ok(Response::new(
+            data::produce(&*self.engine, request.into_inner()).await?,
+        ))
+    }
+
+    type ConsumeStream = Streamed<pb::ConsumeResponse>;
+
+    async fn consume(&self, request: Request<pb::ConsumeRequest>) -> Reply<Self::ConsumeStream> {
+        let stream = data::consume(self.engine.clone(), request.into_inner()).await?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
