@@ -1,1 +1,3 @@
-//! weir-kafka.
+//! The Kafka face: Kafka's protocol over [`weir_api::Engine`].
+
+pub mod codec;

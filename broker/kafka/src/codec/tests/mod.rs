@@ -1,0 +1,7 @@
+//! Random messages through this codec and through the `kafka-protocol` crate.
+
+mod bad_input;
+mod generate;
+mod round_trip;
+
+pub(crate) use generate::Gen;
