@@ -13,9 +13,10 @@ pub struct Membership {
     pub elr: Vec<BrokerId>,
     /// Already clamped to the replica count.
     pub min_isr: usize,
-    /// Current epochs of those replicas that are registered, unfenced and not stopping:
-    /// only these may join the ISR.
+    /// Current epochs of those replicas that are registered and not fenced.
     pub live: Vec<(BrokerId, BrokerEpoch)>,
+    /// Those of them that are about to stop: they may stay in the ISR, and not join it.
+    pub stopping: Vec<BrokerId>,
 }
 
 /// Something that happened.

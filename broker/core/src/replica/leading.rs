@@ -39,9 +39,12 @@ impl Surroundings<'_> {
             .map(|(_, epoch)| *epoch)
     }
 
-    fn is_live(&self, follower: &Progress) -> bool {
-        self.live_epoch(follower.id)
-            .is_some_and(|epoch| follower.is_of_epoch(epoch))
+    /// Live under the registration that told us its positions, and here to stay.
+    fn may_join(&self, follower: &Progress) -> bool {
+        !self.membership.stopping.contains(&follower.id)
+            && self
+                .live_epoch(follower.id)
+                .is_some_and(|epoch| follower.is_of_epoch(epoch))
     }
 
     fn is_in_isr(&self, id: BrokerId) -> bool {
@@ -235,7 +238,7 @@ impl Leading {
     /// Durable up to all that may have been acknowledged, under its current registration. The
     /// high watermark alone does not say that much before it has passed our epoch's start.
     fn is_ready(&self, follower: &Progress, around: Surroundings<'_>) -> bool {
-        around.is_live(follower)
+        around.may_join(follower)
             && follower
                 .position()
                 .is_some_and(|p| p >= around.high_watermark && p >= self.start)
@@ -271,7 +274,7 @@ impl Leading {
         let about_to_join = || {
             let (end, lag) = (around.log.end, around.config.lag_ms_max);
             follower.position().is_some()
-                && around.is_live(follower)
+                && around.may_join(follower)
                 && follower.is_caught_up(around.now, end, lag)
         };
         around.is_in_isr(follower.id) || proposed() || about_to_join()

@@ -7,6 +7,7 @@
 mod event;
 mod leading;
 mod machine;
+mod membership;
 mod progress;
 mod proposal;
 #[cfg(test)]

@@ -217,3 +217,18 @@ fn metadata_and_answer_may_come_in_either_order() {
         );
     }
 }
+
+#[test]
+fn a_stopping_replica_stays_in_sync_and_does_not_join() {
+    let mut f = Fixture::leading(100, &[ME]);
+    let mut stopping = membership(Some(ME), (5, 7), &[ME]);
+    stopping.stopping = vec![ME, THREE];
+    f.step(Event::Metadata(stopping));
+    assert_eq!(f.has(THREE, 100), []);
+    let proposed = f.has(TWO, 100);
+    assert_eq!(
+        proposed,
+        [propose(7, &[ME, TWO])],
+        "a stopping leader still makes itself an heir"
+    );
+}

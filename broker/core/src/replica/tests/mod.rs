@@ -30,6 +30,7 @@ fn membership(leader: Option<BrokerId>, epochs: (i32, i32), isr: &[BrokerId]) ->
         elr: Vec::new(),
         min_isr: 2,
         live: [ME, TWO, THREE].map(|b| (b, epoch_of(b))).to_vec(),
+        stopping: Vec::new(),
     }
 }
 
