@@ -1,0 +1,7 @@
+mod expiry;
+mod harness;
+mod join;
+mod leave;
+mod random;
+mod static_member;
+mod sync;
