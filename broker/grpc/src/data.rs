@@ -31,6 +31,16 @@ pub(crate) async fn produce(
     })
 }
 
+pub(crate) async fn bounds(
+    engine: &dyn Engine,
+    request: pb::PartitionBoundsRequest,
+) -> Result<pb::PartitionBoundsResponse, Status> {
+    let topic = TopicRef::Name(request.topic);
+    let start = find(engine, &topic, request.partition, OffsetSpec::Earliest).await?;
+    let end = find(engine, &topic, request.partition, OffsetSpec::Latest).await?;
+    Ok(pb::PartitionBoundsResponse { start: start.0, end: end.0 })
+}
+
 fn record_in(record: pb::Record) -> Record {
     Record {
         offset: Offset::ZERO,
