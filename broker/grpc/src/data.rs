@@ -38,7 +38,10 @@ pub(crate) async fn bounds(
     let topic = TopicRef::Name(request.topic);
     let start = find(engine, &topic, request.partition, OffsetSpec::Earliest).await?;
     let end = find(engine, &topic, request.partition, OffsetSpec::Latest).await?;
-    Ok(pb::PartitionBoundsResponse { start: start.0, end: end.0 })
+    Ok(pb::PartitionBoundsResponse {
+        start: start.0,
+        end: end.0,
+    })
 }
 
 fn record_in(record: pb::Record) -> Record {
