@@ -172,6 +172,15 @@ impl Admin for Service {
         Ok(Response::new(pb::DescribeGroupResponse { group }))
     }
 
+    async fn partition_bounds(
+        &self,
+        request: Request<pb::PartitionBoundsRequest>,
+    ) -> Reply<pb::PartitionBoundsResponse> {
+        Ok(Response::new(
+            data::bounds(&*self.engine, request.into_inner()).await?,
+        ))
+    }
+
     async fn produce(&self, request: Request<pb::ProduceRequest>) -> Reply<pb::ProduceResponse> {
         Ok(Response::new(
             data::produce(&*self.engine, request.into_inner()).await?,

@@ -8,6 +8,9 @@ pub mod limits;
 mod position;
 mod time;
 
+/// The internal topic of group offsets, as Kafka names it.
+pub const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+
 pub use ids::{
     BrokerEpoch, BrokerId, FolderId, PartitionId, ProducerEpoch, ProducerId, RaftNodeId, TopicId,
 };
