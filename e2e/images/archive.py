@@ -15,7 +15,7 @@ COMPRESSION = 3
 
 
 class Layer:
-    """Files of an image; parents are made as they are needed. `build` gives (diff id, gzip)."""
+    """Files of an image; parents are made as they are needed."""
 
     def __init__(self):
         self._raw = io.BytesIO()
@@ -57,8 +57,14 @@ class Layer:
 
     def build(self):
         self._tar.close()
-        raw = self._raw.getvalue()
-        return "sha256:" + hashlib.sha256(raw).hexdigest(), gzip.compress(raw, COMPRESSION, mtime=0)
+        return BuiltLayer(self._raw.getvalue())
+
+
+class BuiltLayer:
+    def __init__(self, raw):
+        self.diff = "sha256:" + hashlib.sha256(raw).hexdigest()
+        self.raw_size = len(raw)
+        self.data = gzip.compress(raw, COMPRESSION, mtime=0)
 
 
 class Image:
@@ -68,13 +74,9 @@ class Image:
         created = "1970-01-01T00:00:00Z"
         self.config = json.dumps({
             "architecture": "amd64", "os": "linux", "created": created, "config": base | config,
-            "rootfs": {"type": "layers", "diff_ids": [diff for diff, _ in layers]},
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff for layer in layers]},
             "history": [{"created": created, "created_by": "weir"} for _ in layers],
         }).encode()
-
-    def size(self):
-        """Bytes as they are kept and sent: the compressed layers and the configuration."""
-        return len(self.config) + sum(len(data) for _, data in self.layers)
 
 
 def write_archive(path, images):
@@ -97,8 +99,8 @@ def write_archive(path, images):
             config = hashlib.sha256(image.config).hexdigest() + ".json"
             add(config, image.config)
             layers = []
-            for diff, data in image.layers:
-                layers.append(f"{diff[7:]}/layer.tar")
-                add(layers[-1], data)
+            for layer in image.layers:
+                layers.append(f"{layer.diff[7:]}/layer.tar")
+                add(layers[-1], layer.data)
             manifest.append({"Config": config, "RepoTags": [image.tag], "Layers": layers})
         add("manifest.json", json.dumps(manifest).encode())
