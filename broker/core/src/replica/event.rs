@@ -98,7 +98,8 @@ pub enum Command {
     },
     /// There is no leader now: fail what waits.
     Idle,
-    /// Cut the log to `to` (durably, before anything is fetched).
+    /// Cut the log to `to` (durably, before anything is fetched) and forget the leader epochs
+    /// that begin there or later. `to` may be the log's end: then only epochs go.
     Truncate { to: Offset },
     /// Ask the quorum for this ISR.
     ProposeIsr {

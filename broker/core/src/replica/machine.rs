@@ -302,9 +302,10 @@ impl Replica {
     fn diverged(&mut self, from: LeaderEpoch, cut_to: Offset, out: &mut Vec<Command>) {
         if let State::Follower { epoch, .. } = &self.state
             && *epoch == from
-            && cut_to < self.log.end
         {
-            out.push(Command::Truncate { to: cut_to });
+            // Also at our very end: the log forgets epochs that began there without a record.
+            let to = cut_to.min(self.log.end);
+            out.push(Command::Truncate { to });
         }
     }
 

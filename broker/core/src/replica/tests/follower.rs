@@ -36,6 +36,12 @@ fn diverging_logs_are_cut() {
     assert_eq!(commands, [Command::Truncate { to: cut_to }]);
     assert_eq!(f.step(Event::Truncated { end: cut_to }), []);
     assert_eq!(f.replica.log(), log(20));
+    let beyond = Event::Diverged {
+        leader_epoch: LeaderEpoch(5),
+        cut_to: Offset(30),
+    };
+    let only_epochs = Command::Truncate { to: cut_to };
+    assert_eq!(f.step(beyond), [only_epochs], "bounded by our end");
     let old = Event::Diverged {
         leader_epoch: LeaderEpoch(4),
         cut_to: Offset(1),
