@@ -27,6 +27,7 @@ impl ErrorCode {
     pub const UNKNOWN_MEMBER_ID: Self = Self(25);
     pub const INVALID_SESSION_TIMEOUT: Self = Self(26);
     pub const REBALANCE_IN_PROGRESS: Self = Self(27);
+    pub const TOPIC_AUTHORIZATION_FAILED: Self = Self(29);
     pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self(31);
     pub const INVALID_TIMESTAMP: Self = Self(32);
     pub const UNSUPPORTED_VERSION: Self = Self(35);
@@ -48,6 +49,7 @@ impl ErrorCode {
     pub const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub const FETCH_SESSION_ID_NOT_FOUND: Self = Self(70);
     pub const INVALID_FETCH_SESSION_EPOCH: Self = Self(71);
+    pub const LISTENER_NOT_FOUND: Self = Self(72);
     pub const FENCED_LEADER_EPOCH: Self = Self(74);
     pub const UNKNOWN_LEADER_EPOCH: Self = Self(75);
     pub const UNSUPPORTED_COMPRESSION_TYPE: Self = Self(76);

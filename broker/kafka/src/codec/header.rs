@@ -29,13 +29,14 @@ impl RequestPrefix {
 }
 
 impl RequestHeader {
-    /// Header v1, or v2 in flexible versions. The client id never is a compact string.
-    pub fn decode(key: ApiKey, r: &mut Reader) -> Result<Self, DecodeError> {
+    /// What follows the prefix: header v1, or v2 in flexible versions. The client id never is a
+    /// compact string.
+    pub fn decode(prefix: RequestPrefix, key: ApiKey, r: &mut Reader) -> Result<Self, DecodeError> {
         let RequestPrefix {
             api_key,
             api_version,
             correlation_id,
-        } = RequestPrefix::decode(r)?;
+        } = prefix;
         r.set_flexible(false);
         let client_id = r.nullable_string()?;
         r.set_flexible(is_flexible(key, api_version));

@@ -6,7 +6,8 @@ use kafka_protocol::{
 
 use super::Gen;
 use crate::codec::{
-    ApiKey, Message, Reader, RequestHeader, Writer, decode_message, encode_message, messages,
+    ApiKey, Message, Reader, RequestHeader, RequestPrefix, Writer, decode_message, encode_message,
+    messages,
 };
 
 const SAMPLES: u64 = 40;
@@ -125,10 +126,9 @@ fn request_headers_have_the_version_that_the_api_asks_for() {
             let their_version = their_key.request_header_version(version);
             theirs::RequestHeader::decode(&mut rest, their_version).expect("they can read it");
             assert!(rest.is_empty(), "{key:?} v{version}");
-            assert_eq!(
-                RequestHeader::decode(key, &mut Reader::new(bytes)),
-                Ok(header)
-            );
+            let mut r = Reader::new(bytes);
+            let prefix = RequestPrefix::decode(&mut r).expect("it is there");
+            assert_eq!(RequestHeader::decode(prefix, key, &mut r), Ok(header));
 
             let mut w = Writer::new();
             crate::codec::encode_response_header(key, version, 77, &mut w);

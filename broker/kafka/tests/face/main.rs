@@ -1,0 +1,8 @@
+//! The face over loopback, with a small engine in memory behind it.
+
+mod admin;
+mod bad_input;
+mod connection;
+mod data;
+mod groups;
+mod support;
