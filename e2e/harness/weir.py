@@ -1,0 +1,93 @@
+"""Weir on Kubernetes: the operator installed, QueueClusters and Topics made and looked at."""
+
+import copy
+
+from .base import ROOT, await_condition
+from .java import topic_admin
+
+SYSTEM = "weir-system"
+RELEASE = "weir"
+API = "weir.dev/v1alpha1"
+
+
+def install_by_helm(lab, *extra):
+    values = ["--set", f"image.repository={lab.image('weir-operator')}", "--set", f"image.tag={lab.tag}",
+              "--set", f"brokerImage.repository={lab.image('weir-broker')}", "--set", f"brokerImage.tag={lab.tag}"]
+    lab.kube.helm("upgrade", "--install", RELEASE, ROOT / "charts" / "weir", "-n", SYSTEM, "--create-namespace",
+                  *values, *extra, "--wait", "--timeout", "180s")
+
+
+def uninstall_by_helm(lab):
+    lab.kube.helm("uninstall", RELEASE, "-n", SYSTEM, "--ignore-not-found", "--wait", "--timeout", "120s")
+
+
+class QueueCluster:
+    """A cluster's resource, its pods, and how clients outside reach it."""
+
+    def __init__(self, lab, namespace="mq", name="demo"):
+        self.lab, self.kube, self.namespace, self.name = lab, lab.kube, namespace, name
+
+    def manifest(self, **spec):
+        base = {
+            "replicas": 3,
+            "storage": {"size": "2Gi", "whenDeleted": "Delete"},
+            "racks": {"topologyKey": "topology.kubernetes.io/zone"},
+            "config": {"minInsyncReplicas": 2, "defaultReplicationFactor": 3},
+            "listeners": [{"name": "internal", "protocol": "Kafka", "port": 9092, "type": "Internal"},
+                          {"name": "outside", "protocol": "Kafka", "port": 9094, "type": "NodePort"}],
+        }
+        return {"apiVersion": API, "kind": "QueueCluster", "metadata": {"name": self.name, "namespace": self.namespace},
+                "spec": copy.deepcopy(base) | spec}
+
+    def get(self):
+        return self.kube.get("queuecluster", self.name, self.namespace)
+
+    def await_ready(self, timeout=240):
+        return self.kube.await_ready("queuecluster", self.name, self.namespace, timeout)
+
+    def bootstrap(self, listener="outside"):
+        def probe():
+            found = [one for one in self.get()["status"]["listeners"] if one["name"] == listener]
+            return found[0].get("bootstrap")
+        return await_condition(f"address of listener {listener}", probe, 120)
+
+    def pods(self):
+        """Pods of the brokers by broker id, which is their ordinal."""
+        selector = f"app.kubernetes.io/name=weir,app.kubernetes.io/instance={self.name}"
+        pods = self.kube.list("pods", self.namespace, selector)
+        return {int(pod["metadata"]["name"].rsplit("-", 1)[1]): pod for pod in pods}
+
+    def pod(self, broker):
+        return self.pods()[broker]
+
+    def await_brokers(self, count=3, timeout=180):
+        """Waits until so many brokers are ready and the operator says that nothing is missing."""
+        def probe():
+            ready = [pod for pod in self.pods().values() if self.kube.pod_ready(pod)]
+            return len(ready) == count
+        await_condition(f"{count} brokers ready", probe, timeout)
+        self.await_ready(timeout)
+
+    def leaders(self, topic):
+        """Broker id → the partitions of `topic` that it leads."""
+        found = topic_admin(self.bootstrap(), "describe", topic)
+        led = {}
+        for one in found["partitions"]:
+            led.setdefault(one["leader"], []).append(one["partition"])
+        return led
+
+    def busiest(self, topic):
+        led = self.leaders(topic)
+        return max(led, key=lambda broker: (len(led[broker]), -broker))
+
+    def await_in_sync(self, topic, timeout=180):
+        """Waits until every replica of `topic` is in sync, as its clients see it."""
+        def probe():
+            partitions = topic_admin(self.bootstrap(), "describe", topic)["partitions"]
+            return all(sorted(one["isr"]) == sorted(one["replicas"]) and one["leader"] >= 0 for one in partitions)
+        await_condition(f"every replica of {topic} in sync", probe, timeout, 1)
+
+    def topic(self, name, namespace=None, **spec):
+        reference = {"name": self.name} if namespace in (None, self.namespace) else {"name": self.name, "namespace": self.namespace}
+        return {"apiVersion": API, "kind": "Topic", "metadata": {"name": name, "namespace": namespace or self.namespace},
+                "spec": {"clusterRef": reference} | spec}
