@@ -249,6 +249,27 @@ fn a_restart_before_anybody_noticed_still_bumps_the_epoch() {
 }
 
 #[test]
+fn a_restarting_broker_is_not_elected_as_its_own_heir() {
+    let mut c = Cluster::of(3);
+    c.create(1, 3, 2);
+    let heir = BrokerId(ids(&c.p0().replicas)[0]);
+    for other in ids(&c.p0().replicas)[1..].to_vec() {
+        c.fence(other);
+    }
+    assert_eq!(c.p0().leader, Some(heir), "alone in the ISR");
+    c.register(heir.0, 2, 100 + u128::from(heir.0.unsigned_abs()));
+    assert_eq!(
+        c.p0().leader,
+        None,
+        "it is fenced until it follows the metadata"
+    );
+    assert!(c.p0().elr.contains(&heir));
+    c.start(heir.0, 2);
+    assert_eq!(c.p0().leader, Some(heir));
+    assert_eq!(c.p0().leader_epoch, LeaderEpoch(1));
+}
+
+#[test]
 fn a_damaged_replica_leaves_isr_at_registration() {
     let mut cluster = Cluster::of(2);
     cluster.create(1, 2, 1);

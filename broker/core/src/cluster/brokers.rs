@@ -18,6 +18,8 @@ pub(super) fn register(image: &mut Image, r: &Registration) -> Outcome {
             return Err(ClusterError::DuplicateBroker { broker: r.broker });
         }
         let new_folder = old.folder != r.folder;
+        // Fenced first, or it would be elected as the heir of itself.
+        image.update_broker(r.broker, |b| b.fenced = true);
         elections::depart(image, r.broker, Departure::Fenced);
         if new_folder {
             elections::disqualify(image, r.broker, |_| true);
