@@ -70,17 +70,35 @@ impl Offsets {
         };
     }
 
-    /// Those of one topic.
+    /// Something is committed for this partition, or about to be.
+    pub fn holds(&self, key: &OffsetKey) -> bool {
+        self.committed.contains_key(key) || self.pending.contains_key(key)
+    }
+
+    /// All partitions for which something is committed, or about to be.
+    pub fn keys(&self) -> Vec<OffsetKey> {
+        let about_to_be = self
+            .pending
+            .keys()
+            .filter(|key| !self.committed.contains_key(key));
+        self.committed.keys().chain(about_to_be).cloned().collect()
+    }
+
+    /// Those of one topic, pending ones too.
     pub fn of_topic(&self, topic: &str) -> Vec<OffsetKey> {
         let first = OffsetKey {
             topic: topic.to_owned(),
-            index: 0,
+            index: i32::MIN,
         };
-        self.committed
-            .range(first..)
-            .map(|(key, _)| key)
+        let committed = self.committed.range(first.clone()..).map(|(key, _)| key);
+        let pending = self.pending.range(first..).map(|(key, _)| key);
+        let mut keys: Vec<OffsetKey> = committed
             .take_while(|key| key.topic == topic)
+            .chain(pending.take_while(|key| key.topic == topic))
             .cloned()
-            .collect()
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
     }
 }

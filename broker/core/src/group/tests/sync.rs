@@ -80,6 +80,7 @@ fn outdated_write_changes_nothing() {
 
 #[test]
 fn syncs_that_cannot_be_are_refused() {
+    #[allow(clippy::type_complexity, reason = "a table")]
     let table: [(&str, i32, bool, Option<&str>, Option<&str>, GroupError); 5] = [
         (
             "unknown member",

@@ -1,0 +1,37 @@
+use tracing::info;
+use weir_core::group::State;
+
+use super::Coordinator;
+
+impl Coordinator {
+    /// Deletes what nobody has needed for the retention time: offsets, and with the last of them
+    /// a group without members.
+    pub(super) fn expire(&mut self) {
+        let now = self.now();
+        let mut offsets = Vec::new();
+        let mut groups = Vec::new();
+        for (id, entry) in &self.groups {
+            let keys = entry.group.expired_offsets(now, &entry.offsets);
+            let all = keys.len() == entry.offsets.keys().len();
+            if all && entry.group.state() == State::Empty && entry.group.is_idle() {
+                groups.push(id.clone());
+            } else if !keys.is_empty() {
+                offsets.push((id.clone(), keys));
+            }
+        }
+        for (id, keys) in offsets {
+            info!(group = id, count = keys.len(), "committed offsets expired");
+            self.write_tombstones(&id, keys, None);
+        }
+        for id in groups {
+            let begun = self
+                .groups
+                .get_mut(&id)
+                .is_some_and(|e| e.group.begin_delete().is_ok());
+            if begun {
+                info!(group = id, "the group expired");
+                self.write_deletion(&id, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+mod admin;
+mod failover;
+mod members;
+mod memory;
+mod offsets;
+mod topic;
