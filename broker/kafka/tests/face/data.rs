@@ -6,7 +6,7 @@ use weir_kafka::codec::{
 };
 use weir_types::TopicId;
 
-use crate::support::{Client, FakeEngine, Served, engine::Place};
+use crate::support::{Client, FakeEngine, Place, Served};
 
 pub fn produce_to(topic: &str, index: i32, acks: i16, records: &[u8]) -> produce::Request {
     let records = Some(Records::from(Bytes::copy_from_slice(records)));

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+mod by_hand;
 mod connection;
 mod data;
 mod groups;

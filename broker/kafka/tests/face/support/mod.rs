@@ -1,11 +1,12 @@
 //! A small engine in memory, and a client that speaks through the codec.
 
 pub mod client;
-pub mod engine;
+mod engine;
+mod fake;
 mod log;
 
 pub use client::Client;
-pub use engine::FakeEngine;
+pub use fake::{FakeEngine, Place};
 
 use std::sync::Arc;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
