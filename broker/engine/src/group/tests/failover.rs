@@ -136,3 +136,54 @@ async fn records_that_cannot_be_read_do_not_hide_the_others() {
     world.lead(Some(1));
     assert_eq!(offset_of(&second, "g", "t", 0).await, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn acknowledged_commits_survive_any_number_of_moves_and_failures() {
+    let world = World::ready(2);
+    let brokers = [
+        world.start(0, GroupsConfig::default()),
+        world.start(1, GroupsConfig::default()),
+    ];
+    let chaos = {
+        let world = std::sync::Arc::clone(&world);
+        tokio::spawn(async move {
+            for round in 0..60u64 {
+                tokio::time::sleep(Duration::from_millis(37 + round * 13 % 101)).await;
+                match round % 4 {
+                    0 => world.lead(Some(1)),
+                    1 => world.fail_appends(Some(Error::TimedOut)),
+                    2 => world.fail_appends(None),
+                    _ => world.lead(Some(0)),
+                }
+            }
+            world.fail_appends(None);
+            world.lead(Some(0));
+        })
+    };
+    let mut acknowledged = -1;
+    let mut offset = 0;
+    while !chaos.is_finished() {
+        for groups in &brokers {
+            let offsets = vec![commit("t", 0, offset)];
+            let told = groups
+                .commit_offsets(&CALLER, "g", -1, "", None, offsets)
+                .await;
+            if told == Ok(vec![Ok(())]) {
+                acknowledged = offset;
+                offset += 1;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let seen = brokers[0]
+            .committed_offsets(&CALLER, "g", Some(vec![at("t", 0)]))
+            .await;
+        if let Ok(seen) = seen {
+            assert!(
+                seen[0].offset.0 >= acknowledged,
+                "{seen:?} after {acknowledged}"
+            );
+        }
+    }
+    assert!(acknowledged > 100, "only {acknowledged}");
+    assert_eq!(offset_of(&brokers[0], "g", "t", 0).await, acknowledged);
+}
