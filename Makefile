@@ -10,7 +10,7 @@ export PATH := $(WEIR_CACHE)/venv/bin:$(PATH)
 PYTEST := PYTHONPATH=e2e $(WEIR_CACHE)/venv/bin/python -m pytest -p no:cacheprovider
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Debian and Python packages that the rest needs (Rust and Go must be there)
 	@e2e/tools/deps
