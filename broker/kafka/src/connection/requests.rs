@@ -19,9 +19,11 @@ use crate::{
     handlers,
 };
 
-/// Space made in the buffer at a time.
+/// Room is made when there is less than this.
+const SPARE_BYTES_MIN: usize = 4096;
+/// Room made in the buffer at a time.
 const READ_BYTES: usize = 64 * 1024;
-/// Most space made at a time for a frame that is known to be long.
+/// Most room made at a time for a frame that is known to be long.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 /// A frame has this long to arrive ...
 const FRAME_TIME: Duration = Duration::from_secs(30);
@@ -81,7 +83,7 @@ impl Requests<'_> {
             if let Some(len) = frame::claimed_len(&self.buffer, bytes_max)? {
                 break len;
             }
-            self.buffer.reserve(READ_BYTES);
+            make_room(&mut self.buffer, SPARE_BYTES_MIN);
             match timeout(self.context.config.idle_max, self.fill()).await {
                 Ok(filled) => filled?,
                 Err(_) if self.places.available_permits() == IN_FLIGHT_MAX => {
@@ -206,7 +208,7 @@ impl Requests<'_> {
 /// Reads ahead, within bounds, until the client has left with nothing more to be served.
 async fn until_left(socket: &mut ReadHalf<'_>, buffer: &mut BytesMut) {
     while buffer.len() < READ_BYTES {
-        buffer.reserve(READ_BYTES);
+        make_room(buffer, SPARE_BYTES_MIN);
         let read: io::Result<usize> = socket.read_buf(buffer).await;
         match read {
             Ok(0) | Err(_) if buffer.is_empty() => return,

@@ -12,7 +12,7 @@ async fn by_hand() {
     let port = std::env::var("WEIR_FAKE_PORT").expect("WEIR_FAKE_PORT says where to listen");
     let port: u16 = port.parse().expect("a port");
     let engine = FakeEngine {
-        led_elsewhere: -1,
+        alone: true,
         ..FakeEngine::default()
     };
     engine.set_port(port);

@@ -25,7 +25,7 @@ impl Engine for FakeEngine {
                 host: "127.0.0.1".into(),
                 port,
             }],
-            fenced: false,
+            fenced: self.alone && id == 2,
             stopping: false,
         };
         let port = self.port.load(Ordering::Relaxed);

@@ -31,6 +31,8 @@ pub struct FakeEngine {
     /// Partitions of this index are led by broker 2.
     pub led_elsewhere: i32,
     pub fetches_begun: AtomicU64,
+    /// Broker 2 is fenced.
+    pub alone: bool,
     pub port: AtomicU16,
     pub state: Mutex<State>,
     pub appended: Notify,
@@ -55,6 +57,7 @@ impl Default for FakeEngine {
             submitted: Mutex::default(),
             led_elsewhere: 1000,
             fetches_begun: AtomicU64::new(0),
+            alone: false,
             port: AtomicU16::new(0),
             state: Mutex::default(),
             appended: Notify::new(),

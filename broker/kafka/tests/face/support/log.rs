@@ -43,10 +43,13 @@ impl FakeLog {
                 .batches
                 .get(index + 1)
                 .map_or(self.end, |(base, _)| *base);
-            let fits = out.is_empty() || out.len() + batch.len() <= max_bytes;
-            if next > from && fits {
-                out.extend_from_slice(batch);
+            if next <= from {
+                continue;
             }
+            if !out.is_empty() && out.len() + batch.len() > max_bytes {
+                break;
+            }
+            out.extend_from_slice(batch);
         }
         out.freeze()
     }
