@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::frame::{self, Class, Frame, Role};
@@ -35,6 +35,7 @@ struct Shared {
     address: String,
     next_correlation: AtomicU64,
     waiting: Mutex<Waiting>,
+    closed: watch::Sender<bool>,
 }
 
 /// Who waits for which answer; closed for good with the reason.
@@ -54,6 +55,7 @@ impl Shared {
             waiting.broken.get_or_insert_with(|| reason.to_owned());
             std::mem::take(&mut waiting.answers)
         };
+        self.closed.send_replace(true);
         for answer in answers.into_values() {
             let _ = answer.send(Err(self.broken(reason)));
         }
@@ -93,6 +95,7 @@ impl Connection {
                 answers: HashMap::new(),
                 broken: None,
             }),
+            closed: watch::Sender::default(),
         });
         let reader = tokio::spawn(read_answers(read, Arc::clone(&shared)));
         let writer = tokio::spawn(write_requests(write, queue, Arc::clone(&shared)));
@@ -106,6 +109,11 @@ impl Connection {
 
     pub fn is_broken(&self) -> bool {
         self.shared.waiting().broken.is_some()
+    }
+
+    /// Turns true when the connection breaks.
+    pub fn closed(&self) -> watch::Receiver<bool> {
+        self.shared.closed.subscribe()
     }
 
     /// Sends one request and waits for its answer, without a timeout of its own. Dropping the

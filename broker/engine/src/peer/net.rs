@@ -84,6 +84,25 @@ impl PeerNet {
         }
     }
 
+    /// Returns when the connection that there is to `address` breaks or is replaced; never, if there
+    /// is none. Cancel-safe.
+    pub async fn broken(&self, address: &str, class: Class) {
+        let slot = {
+            let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.get(&(address.to_owned(), class)).cloned()
+        };
+        let closed = match slot {
+            Some(slot) => slot.connection.lock().await.as_ref().map(|c| c.closed()),
+            None => None,
+        };
+        match closed {
+            Some(mut closed) => {
+                let _ = closed.wait_for(|closed| *closed).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
     /// Closes the connections to `address`; calls in flight break.
     pub fn disconnect(&self, address: &str) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -34,7 +34,9 @@ pub struct QuorumConfig {
 pub struct QuorumTiming {
     /// Raft leader to its followers.
     pub raft_heartbeat: Duration,
-    /// Least and greatest silence of the leader after which a voter stands for election.
+    /// Least and greatest time that a voter waits before it stands for election, once the leader's
+    /// lease is over; the lease is the greater of the two. A leader whose process is seen to be
+    /// gone is not waited for.
     pub election: (Duration, Duration),
     /// Broker to controller.
     pub broker_heartbeat: Duration,
@@ -51,8 +53,8 @@ pub struct QuorumTiming {
 impl Default for QuorumTiming {
     fn default() -> Self {
         Self {
-            raft_heartbeat: Duration::from_millis(250),
-            election: (Duration::from_millis(1000), Duration::from_millis(2000)),
+            raft_heartbeat: Duration::from_millis(200),
+            election: (Duration::from_millis(800), Duration::from_millis(1500)),
             broker_heartbeat: Duration::from_millis(500),
             session_timeout: Duration::from_secs(6),
             leader_imbalance_check: Duration::from_secs(10),
