@@ -105,8 +105,7 @@ impl Requests<'_> {
                 return Ok((frame, bytes));
             }
             let missing = frame::PREFIX_BYTES + len - self.buffer.len();
-            self.buffer
-                .reserve(missing.clamp(READ_BYTES, READ_BYTES_MAX));
+            make_room(&mut self.buffer, missing);
             timeout_at(deadline, self.fill())
                 .await
                 .map_err(|_| End::Slow)??;
@@ -217,6 +216,15 @@ async fn until_left(socket: &mut ReadHalf<'_>, buffer: &mut BytesMut) {
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// Makes room for `missing` bytes, or for some of them. Requests in work share the buffer's
+/// memory, so what is left of it is used up before more is taken.
+fn make_room(buffer: &mut BytesMut, missing: usize) {
+    let wanted = missing.clamp(SPARE_BYTES_MIN, READ_BYTES_MAX);
+    if buffer.capacity() - buffer.len() < wanted {
+        buffer.reserve(wanted.max(READ_BYTES));
+    }
 }
 
 fn ready(encoded: Encoded, places: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit) -> Answer {
