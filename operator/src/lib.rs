@@ -1,1 +1,22 @@
-//! weir-operator.
+//! weir-operator: turns `QueueCluster` and `Topic` into brokers and topics.
+//!
+//! One folder a resource, each with the same rooms: `mod` (reconcile as a table of contents),
+//! `observe` (reads only), `validate`, `plan` (pure), `build` (one pure builder a Kubernetes
+//! kind), `status`. Beside them `apply`, the only writer to Kubernetes, and `admin`, the brokers
+//! behind a trait.
+
+pub mod admin;
+pub mod apply;
+pub mod backoff;
+pub mod cluster;
+pub mod conditions;
+pub mod context;
+pub mod controllers;
+pub mod error;
+pub mod hash;
+pub mod kafka_config;
+pub mod lease;
+pub mod metrics;
+pub mod names;
+pub mod serve;
+pub mod topic;

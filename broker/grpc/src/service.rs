@@ -137,6 +137,14 @@ impl Admin for Service {
         Ok(Response::new(pb::AlterClusterConfigResponse {}))
     }
 
+    async fn describe_cluster_config(
+        &self,
+        _: Request<pb::DescribeClusterConfigRequest>,
+    ) -> Reply<pb::DescribeClusterConfigResponse> {
+        let config = topics::cluster_config(&*self.engine).await?;
+        Ok(Response::new(pb::DescribeClusterConfigResponse { config }))
+    }
+
     type WatchMetadataStream = Streamed<pb::MetadataChange>;
 
     async fn watch_metadata(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tonic::Status;
 use weir_api::{
-    AlterConfig, Caller, ConfigOp, ConfigTarget, Engine, Error, NewTopic, TopicRef, TopicView,
+    AlterConfig, Caller, ConfigOp, ConfigSource, ConfigTarget, Engine, Error, NewTopic, TopicRef, TopicView,
 };
 use weir_proto::admin as pb;
 
@@ -138,6 +138,20 @@ pub(crate) async fn alter_cluster_config(
         .alter_config(&Caller::internal(), change, false)
         .await
         .map_err(status)
+}
+
+/// The cluster-wide configs that are set.
+pub(crate) async fn cluster_config(engine: &dyn Engine) -> Result<HashMap<String, String>, Status> {
+    let target = ConfigTarget::ClusterDefault;
+    let entries = engine
+        .describe_config(&Caller::internal(), &target)
+        .await
+        .map_err(status)?;
+    Ok(entries
+        .into_iter()
+        .filter(|entry| entry.source == ConfigSource::DynamicClusterDefault)
+        .map(|entry| (entry.name, entry.value))
+        .collect())
 }
 
 fn ops(set: HashMap<String, String>, remove: Vec<String>) -> Vec<ConfigOp> {

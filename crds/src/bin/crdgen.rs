@@ -97,7 +97,10 @@ fn yaml(value: &serde_json::Value) -> Result<String> {
 /// so that whether it is stale can be told without helm.
 fn install(args: &Args, stale: &mut Vec<PathBuf>) -> Result<()> {
     let path = args.root.join("deploy/install.yaml");
-    let line = format!("{CHART_LINE}{:016x}\n", digest(&args.root.join("charts/weir"))?);
+    let line = format!(
+        "{CHART_LINE}{:016x}\n",
+        digest(&args.root.join("charts/weir"))?
+    );
     let now = std::fs::read_to_string(&path).unwrap_or_default();
     if now.contains(&line) {
         return Ok(());
@@ -109,7 +112,8 @@ fn install(args: &Args, stale: &mut Vec<PathBuf>) -> Result<()> {
     let output = Command::new(&args.helm)
         .args(["template", "weir"])
         .arg(args.root.join("charts/weir"))
-        .args(["--namespace", "weir-system", "--set", "namespace.create=true"])
+        .args(["--namespace", "weir-system", "--kube-version", "1.34.0"])
+        .args(["--set", "namespace.create=true"])
         .output()
         .with_context(|| format!("run {} to render install.yaml", args.helm))?;
     if !output.status.success() {
