@@ -17,11 +17,17 @@ pub(crate) struct Epochs<D: Disk> {
     /// Ascending in both fields.
     entries: Vec<EpochEntry>,
     dirty: bool,
+    /// The file is new: its name is not durable yet.
+    created: bool,
+    /// The file says something else: it is written anew before anything is added.
+    stale: bool,
     file_bytes: u64,
 }
 
 impl<D: Disk> Epochs<D> {
-    pub(crate) fn open(disk: &D, path: PathBuf) -> Result<Self> {
+    /// `clean`: the last stop was orderly, and what the file says is durable. After a kill it may
+    /// be in the page cache only.
+    pub(crate) fn open(disk: &D, path: PathBuf, clean: bool) -> Result<Self> {
         let bytes = read_file(disk, &path, FILE_BYTES_MAX)
             .map_err(|error| StorageError::io("read", &path, error))?
             .unwrap_or_default();
@@ -41,8 +47,11 @@ impl<D: Disk> Epochs<D> {
         Ok(Self {
             disk: disk.clone(),
             path,
+            dirty: !clean && !entries.is_empty(),
+            created: false,
+            // Behind a torn entry there may be a sound one, which must not come back.
+            stale: bytes.len() as u64 != file_bytes,
             entries,
-            dirty: false,
             file_bytes,
         })
     }
@@ -55,7 +64,11 @@ impl<D: Disk> Epochs<D> {
     /// Notes that `epoch` starts at `start`; an epoch that is known, or old, changes nothing.
     /// Not durable before the file that [`Epochs::take_dirty`] gives is synced.
     pub(crate) fn note(&mut self, epoch: i32, start: i64) -> Result<()> {
-        if epoch == self.latest() {
+        let known = self
+            .entries
+            .binary_search_by_key(&epoch, |entry| entry.epoch)
+            .is_ok_and(|at| self.entries[at].start <= start);
+        if epoch == self.latest() || known {
             return Ok(());
         }
         // Epochs without a single record in them say nothing, even if they are newer: a leader
@@ -64,7 +77,7 @@ impl<D: Disk> Epochs<D> {
         if kept > 0 && self.entries[kept - 1].epoch >= epoch {
             return Ok(());
         }
-        if kept < self.entries.len() {
+        if self.stale || kept < self.entries.len() {
             self.entries.truncate(kept);
             self.entries.push(EpochEntry { epoch, start });
             return self.rewrite();
@@ -75,10 +88,35 @@ impl<D: Disk> Epochs<D> {
             .open(&self.path, Open::CreateOrOpen)
             .and_then(|file| file.write_all_at(&bytes, self.file_bytes))
             .map_err(|error| StorageError::io("write", &self.path, error))?;
+        self.created |= self.file_bytes == 0;
         self.file_bytes += bytes.len() as u64;
         self.entries.push(EpochEntry { epoch, start });
         self.dirty = true;
         Ok(())
+    }
+
+    /// Takes in what recovery read in a segment: `epoch` has a record at `start`. Other epochs
+    /// stay, as their segments may not be read at all. [`Epochs::store_restored`] writes it.
+    pub(crate) fn restore(&mut self, epoch: i32, start: i64) {
+        let Err(at) = self
+            .entries
+            .binary_search_by_key(&epoch, |entry| entry.epoch)
+        else {
+            return;
+        };
+        self.entries.insert(at, EpochEntry { epoch, start });
+        // What contradicts a record never had one.
+        self.entries.retain(|entry| match entry.epoch.cmp(&epoch) {
+            std::cmp::Ordering::Less => entry.start < start,
+            std::cmp::Ordering::Equal => true,
+            std::cmp::Ordering::Greater => entry.start > start,
+        });
+        self.stale = true;
+    }
+
+    /// Durable when it returns, if anything was restored.
+    pub(crate) fn store_restored(&mut self) -> Result<()> {
+        if self.stale { self.rewrite() } else { Ok(()) }
     }
 
     /// The file, if it must be synced with the log.
@@ -92,6 +130,16 @@ impl<D: Disk> Epochs<D> {
             .map_err(|error| StorageError::io("open", &self.path, error))?;
         self.dirty = false;
         Ok(Some(Arc::new(file)))
+    }
+
+    /// Whether the folder must be synced for the file's sake.
+    pub(crate) fn take_created(&mut self) -> bool {
+        std::mem::take(&mut self.created)
+    }
+
+    /// The file must be synced again: whoever took it may never do it.
+    pub(crate) fn mark_dirty(&mut self) {
+        self.dirty = !self.entries.is_empty();
     }
 
     /// Largest epoch that is not above `asked`, and its end: the next epoch's start, or the
@@ -137,6 +185,64 @@ impl<D: Disk> Epochs<D> {
             .map_err(|error| StorageError::io("replace", &self.path, error))?;
         self.file_bytes = bytes.len() as u64;
         self.dirty = false;
+        self.stale = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FaultyDisk;
+
+    fn open(disk: &FaultyDisk, clean: bool) -> Epochs<FaultyDisk> {
+        Epochs::open(disk, PathBuf::from("/epochs"), clean).expect("the disk is sound")
+    }
+
+    fn rows(epochs: &Epochs<FaultyDisk>) -> Vec<(i32, i64)> {
+        epochs.entries.iter().map(|e| (e.epoch, e.start)).collect()
+    }
+
+    fn with(entries: &[(i32, i64)]) -> (FaultyDisk, Epochs<FaultyDisk>) {
+        let disk = FaultyDisk::new(1);
+        let mut epochs = open(&disk, true);
+        for &(epoch, start) in entries {
+            epochs.note(epoch, start).expect("room");
+        }
+        (disk, epochs)
+    }
+
+    #[test]
+    fn recovery_of_one_segment_keeps_the_epochs_of_others() {
+        let (disk, mut epochs) = with(&[(0, 0), (3, 100), (4, 200)]);
+        // A segment below the log's start, one that begins within an epoch, one known.
+        for (epoch, start) in [(0, 0), (2, 50), (3, 150), (4, 200)] {
+            epochs.restore(epoch, start);
+        }
+        assert_eq!(rows(&epochs), [(0, 0), (2, 50), (3, 100), (4, 200)]);
+        epochs.store_restored().expect("room");
+        assert_eq!(rows(&open(&disk, true)), rows(&epochs));
+    }
+
+    #[test]
+    fn an_epoch_that_contradicts_a_record_goes() {
+        let (_, mut epochs) = with(&[(0, 0), (5, 100)]);
+        epochs.restore(4, 100);
+        assert_eq!(rows(&epochs), [(0, 0), (4, 100)]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_in_the_page_cache_is_synced() {
+        let (disk, _) = with(&[(0, 0), (1, 10)]);
+        let taken = |clean| open(&disk, clean).take_dirty().expect("it opens").is_some();
+        assert!(taken(false));
+        assert!(!taken(true));
+    }
+
+    #[test]
+    fn a_new_file_asks_for_its_folder_to_be_synced_once() {
+        let (_, mut epochs) = with(&[(0, 0), (1, 10)]);
+        assert!(epochs.take_created());
+        assert!(!epochs.take_created());
     }
 }

@@ -70,7 +70,7 @@ impl<D: Disk> Log<D> {
         };
         let mut log = Self {
             shared: Arc::new(shared),
-            epochs: Epochs::open(disk, dir.join(EPOCHS_FILE))?,
+            epochs: Epochs::open(disk, dir.join(EPOCHS_FILE), opening.clean)?,
             config: Arc::new(opening.config),
             producers: Producers::default(),
             durable_end: start,

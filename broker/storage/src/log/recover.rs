@@ -54,13 +54,14 @@ impl<D: Disk> Log<D> {
             expected = start;
         }
         for (at, &base) in bases.iter().enumerate() {
-            let fits = if self.config.compact {
-                base >= expected
-            } else {
-                base <= expected
+            // The first segment may begin below the log's start; compaction leaves gaps.
+            let fits = match (at, self.config.compact) {
+                (0, true) => true,
+                (0, false) => base <= expected,
+                (_, true) => base >= expected,
+                (_, false) => base == expected,
             };
-            // The first segment may begin below the log's start.
-            if at > 0 && base != expected && !(self.config.compact && fits) || !fits {
+            if !fits {
                 torn = Some((at, format!("segment {base} where {expected} was due")));
                 break;
             }
@@ -177,7 +178,7 @@ impl<D: Disk> Log<D> {
         })
         .map_err(io)?;
         for (epoch, start) in epochs {
-            self.epochs.note(epoch, start)?;
+            self.epochs.restore(epoch, start);
         }
         Ok(match verdict {
             WalkEnd::Complete => Found::Sound(contents),
@@ -241,6 +242,7 @@ impl<D: Disk> Log<D> {
             self.opened_at
         });
         self.epochs.cut_end(end)?;
+        self.epochs.store_restored()?;
         // A snapshot of what is no more would be believed once the log has grown past it.
         self.remove_snapshots(|offsets| offsets.retain(|&offset| offset > end));
         if !clean {

@@ -94,6 +94,9 @@ impl<D: Disk> Log<D> {
                 return None;
             }
         }
+        if self.epochs.take_created() {
+            self.dirty_dir(self.shared.dir.clone());
+        }
         let dirs = std::mem::take(&mut self.dirty_dirs);
         if files.is_empty() && dirs.is_empty() {
             return None;
@@ -143,6 +146,10 @@ impl<D: Disk> Log<D> {
             }
         }
         let running = std::mem::replace(&mut self.sync_running, false);
+        if running {
+            self.epochs.mark_dirty();
+            self.dirty_dir(self.shared.dir.clone());
+        }
         let synced = match self.begin_sync() {
             Some(job) => self.finish_sync(job.run()).map(|_| ()),
             None => self.shared.check_writable(),

@@ -14,11 +14,13 @@ use weir_types::Offset;
 impl<D: Disk> Log<D> {
     /// Cuts everything from the batch that holds `to` on, with its epochs and producer state.
     /// Durable when it returns: nothing of what was cut comes back. The end is below `to` if `to`
-    /// lies within a batch. Below the log's start it is a [`Log::reset`] to `to`.
+    /// lies within a batch. At or beyond the end only epochs without a record are forgotten. Below
+    /// the log's start it is a [`Log::reset`] to `to`.
     pub fn truncate(&mut self, to: Offset) -> Result<()> {
         self.shared.check_writable()?;
         if to >= self.end() {
-            return Ok(());
+            // A leader that wrote nothing leaves an epoch that its heir does not know.
+            return self.epochs.cut_end(self.shared.end());
         }
         if to < self.start() {
             return self.reset(to);
