@@ -12,4 +12,3 @@ pub use builder::BatchBuilder;
 pub use header::{BatchHeader, Compression, HEADER_BYTES, split_batch};
 pub use record::{Header, Record, RecordBatch, for_each_batch, for_each_record};
 pub use validate::{Checked, Rules, check_client_batch};
-

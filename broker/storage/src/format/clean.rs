@@ -28,7 +28,7 @@ mod tests {
         let bytes = encode(folder);
         assert_eq!(
             hex(&bytes),
-            "07010000000000103d777bd200000000000000000000000000000001"
+            "0701000000000010b01b19e900000000000000000000000000000001"
         );
         assert_eq!(decode(&bytes), Ok(folder));
     }

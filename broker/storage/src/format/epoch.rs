@@ -58,7 +58,7 @@ mod tests {
         };
         let mut bytes = Vec::new();
         entry.encode_into(&mut bytes);
-        assert_eq!(hex(&bytes), "030100000000000500000000000003e8fc3f5ca0");
+        assert_eq!(hex(&bytes), "030100000000000500000000000003e841f94b2f");
         assert_eq!(EpochEntry::decode(&bytes), Ok(Some(entry)));
     }
 }

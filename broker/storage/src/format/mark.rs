@@ -72,7 +72,7 @@ mod tests {
         mark.encode_into(&mut bytes);
         assert_eq!(
             hex(&bytes),
-            "020100000000000000000000000000000000000900000003000000000000004d577d5dd6"
+            "020100000000000000000000000000000000000900000003000000000000004ddd28274b"
         );
         assert_eq!(bytes.len(), ENTRY_BYTES);
         assert_eq!(Mark::decode(&bytes), Ok(Some(mark)));

@@ -64,7 +64,7 @@ mod tests {
         let bytes = meta.encode();
         assert_eq!(
             hex(&bytes),
-            "010100000000001ebf5e8bfe00000001000000070102030405060708090a0b0c0d0e0f10000477656972"
+            "010100000000001ece5c65c800000001000000070102030405060708090a0b0c0d0e0f10000477656972"
         );
         assert_eq!(Meta::decode(&bytes), Ok(meta));
     }

@@ -103,8 +103,7 @@ mod tests {
         let bytes = encode(43, [&producer].into_iter());
         assert_eq!(
             hex(&bytes),
-            "040100000000003b63edaf4d000000000000002b000000000000000b000200000000000003e80100000004\
-             000000060000000000000028000000000000002affffffffffffffff"
+            "040100000000003b3ff073ee000000000000002b000000000000000b000200000000000003e80100000004000000060000000000000028000000000000002affffffffffffffff"
         );
         assert_eq!(decode(&bytes), Ok((43, vec![producer])));
     }

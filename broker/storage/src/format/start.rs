@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let bytes = encode(258);
-        assert_eq!(hex(&bytes), "060100000000000816f0cd440000000000000102");
+        assert_eq!(hex(&bytes), "06010000000000087eb15a0a0000000000000102");
         assert_eq!(decode(&bytes), Ok(258));
     }
 }
