@@ -1,0 +1,90 @@
+//! Writes to a partition that this broker leads.
+
+use weir_api::{Acks, Appended, Error};
+use weir_core::replica::Role;
+
+use super::around::Around;
+use super::commands::Append;
+use super::errors;
+use super::metrics::add;
+use super::slot::Slot;
+use super::waits::Wait;
+
+impl Slot {
+    pub(super) fn append(&mut self, around: &mut Around, append: Append) {
+        let Append {
+            records,
+            acks,
+            only_in,
+            deadline,
+            ticket,
+            permit,
+            ..
+        } = append;
+        let Role::Leader { epoch } = self.replica.role() else {
+            return ticket.fail(around.hub.why_not_led(self.id));
+        };
+        if only_in.is_some_and(|only| only != epoch) {
+            let leader = Some(self.me);
+            return ticket.fail(Error::NotLeader { leader, epoch });
+        }
+        if acks == Acks::All && !self.replica.has_min_isr() {
+            return ticket.fail(Error::NotEnoughReplicas);
+        }
+        let written = self.log.append_as_leader(&records, epoch, around.unix_now);
+        let bytes = records.len();
+        drop(records);
+        drop(permit);
+        let written = match written {
+            Ok(written) => written,
+            Err(e) => {
+                if let Some(e) = errors::storage_of(&e) {
+                    around.storage_failed(self.id, "append", e);
+                }
+                return ticket.fail(errors::of_append(e));
+            }
+        };
+        let end = written.last_offset.plus(1);
+        let metrics = &around.hub.metrics;
+        if written.duplicate {
+            add(&metrics.duplicate_requests, 1);
+        } else {
+            add(&metrics.appended_bytes, bytes);
+            add(&metrics.appended_requests, 1);
+            let count = end.0 - written.base_offset.0;
+            add(
+                &metrics.appended_records,
+                usize::try_from(count).unwrap_or(0),
+            );
+            around.round_bytes += bytes;
+            self.grown(around);
+        }
+        let appended = Appended {
+            base_offset: written.base_offset,
+            append_time_ms: written.append_time_ms,
+            log_start: self.log.start(),
+        };
+        let done = match acks {
+            Acks::None => true,
+            // A write not yet told to the rules cannot be satisfied, whatever they say.
+            Acks::Leader => written.duplicate && self.replica.wait_satisfied(end, false),
+            Acks::All => written.duplicate && self.replica.wait_satisfied(end, true),
+        };
+        if done {
+            return ticket.answer(Ok(appended));
+        }
+        if !self.has_waits() {
+            around.waiting.push(self.id);
+        }
+        let wait = Wait {
+            end,
+            deadline,
+            appended,
+            ticket,
+        };
+        match acks {
+            Acks::All => self.all_waits.insert(wait),
+            _ => self.leader_waits.insert(wait),
+        }
+    }
+}

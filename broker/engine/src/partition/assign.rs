@@ -1,0 +1,132 @@
+//! A shard's replicas come and go with the metadata.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tracing::{error, info, warn};
+use weir_core::replica::{Event, Membership};
+use weir_storage::{Log, LogConfig, RealDisk, StorageError};
+use weir_types::{Offset, PartitionId};
+
+use super::commands::{Assignment, ShardCommand};
+use super::serving::Serving;
+use super::shard::{Entry, Shard};
+use super::slot::Slot;
+use super::upkeep::UpkeepJob;
+use weir_api::Error;
+
+impl Shard {
+    pub(super) fn assign(&mut self, assignment: Box<Assignment>) {
+        let id = assignment.partition;
+        match self.slots.get_mut(&id) {
+            Some(Entry::Away(later)) => later.push(ShardCommand::Assign(assignment)),
+            Some(Entry::Here(slot)) => {
+                slot.follow_metadata(&mut self.around, assignment.membership, &assignment.config);
+            }
+            None => self.open(*assignment),
+        }
+    }
+
+    /// The topic is gone: its data goes too.
+    pub(super) fn unassign(&mut self, id: PartitionId) {
+        let hub = Arc::clone(&self.around.hub);
+        match self.slots.get_mut(&id) {
+            Some(Entry::Away(later)) => return later.push(ShardCommand::Unassign(id)),
+            Some(Entry::Here(slot)) => {
+                slot.stop_following(&self.around);
+                hub.table.remove(id);
+                slot.shared.publish_serving(Serving::Nobody);
+                slot.fail_waits(&Error::UnknownTopicOrPartition);
+            }
+            None => self.set_broken(id, None),
+        }
+        // Closes the log. A sync that still runs holds the files by itself.
+        self.slots.insert(id, Entry::Away(Vec::new()));
+        hub.upkeep.push(UpkeepJob::Delete(id));
+    }
+
+    fn open(&mut self, assignment: Assignment) {
+        let Assignment {
+            partition: id,
+            internal,
+            membership,
+            config,
+            opened,
+        } = assignment;
+        let opened = match opened {
+            Some(mut log) => {
+                log.set_config(LogConfig::clone(&config));
+                Ok(log)
+            }
+            None => self.open_log(id, &config),
+        };
+        let sound = opened.and_then(|log| self.sound(id, log, &membership));
+        let log = match sound {
+            Ok(log) => log,
+            Err(why) => {
+                error!(partition = %id, %why, "the replica cannot be opened, and is not served");
+                self.set_broken(id, Some(why.to_string()));
+                self.around.storage_failed(id, "open the log", &why);
+                return;
+            }
+        };
+        self.set_broken(id, None);
+        let mut slot = Box::new(Slot::new(&mut self.around, id, internal, log, config));
+        self.around.hub.table.insert(Arc::clone(&slot.shared));
+        slot.step(&mut self.around, Event::Metadata(membership));
+        slot.touch(&mut self.around);
+        self.slots.insert(id, Entry::Here(slot));
+    }
+
+    fn open_log(&self, id: PartitionId, config: &LogConfig) -> Result<Log<RealDisk>, StorageError> {
+        let folder = &self.around.hub.folder;
+        let (log, _) = folder.open_log(id, config.clone(), self.around.unix_now)?;
+        Ok(log)
+    }
+
+    /// A damaged replica is never served. With a leader elsewhere it is emptied and copied from
+    /// there; without one it stays as it is, for a person to look at.
+    fn sound(
+        &self,
+        id: PartitionId,
+        mut log: Log<RealDisk>,
+        membership: &Membership,
+    ) -> Result<Log<RealDisk>, StorageError> {
+        let Some(why) = log.failure() else {
+            return Ok(log);
+        };
+        let me = self.around.hub.config.broker;
+        if membership.leader.is_none_or(|leader| leader == me) {
+            return Err(why);
+        }
+        warn!(partition = %id, error = %why, "the damaged replica is emptied and copied anew");
+        log.reset(Offset(0))?;
+        Ok(log)
+    }
+
+    fn set_broken(&self, id: PartitionId, reason: Option<String>) {
+        let hub = &self.around.hub;
+        let was = i64::from(hub.table.why_broken(id).is_some());
+        let is = i64::from(reason.is_some());
+        hub.metrics.broken.fetch_add(is - was, Ordering::Relaxed);
+        hub.table.set_broken(id, reason);
+    }
+}
+
+impl Slot {
+    fn follow_metadata(
+        &mut self,
+        around: &mut super::around::Around,
+        membership: Membership,
+        config: &Arc<LogConfig>,
+    ) {
+        if self.config != *config {
+            info!(partition = %self.id, "topic config changed");
+            self.log.set_config(LogConfig::clone(config));
+            self.config = Arc::clone(config);
+        }
+        self.tell_appended(around);
+        self.step(around, Event::Metadata(membership));
+        self.settle_deletes();
+        self.touch(around);
+    }
+}

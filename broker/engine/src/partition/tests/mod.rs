@@ -1,0 +1,25 @@
+//! Partitions of one broker, and of three.
+
+mod cluster;
+mod failover;
+mod reads;
+mod replication;
+mod writes;
+
+use std::time::Duration;
+
+/// Waits until `condition` gives something; the limit only ends tests that would hang.
+async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let look = async {
+        loop {
+            if let Some(found) = condition().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, look)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"))
+}
