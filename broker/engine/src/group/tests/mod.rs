@@ -4,3 +4,4 @@ mod members;
 mod memory;
 mod offsets;
 mod topic;
+mod whole;
