@@ -1,0 +1,373 @@
+//! One life of a broker: from opening the folder to a kill, a power loss or an orderly stop.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+use weir_core::cluster::{
+    AlterPartition, ClusterCommand, ClusterError, ClusterReply, Registration,
+};
+use weir_core::replica::{Event, IsrRefused, Membership};
+use weir_storage::{DataFolder, LogConfig, Recovery};
+use weir_types::{BrokerEpoch, BrokerId, FolderId, Millis, Offset, PartitionEpoch, PartitionId};
+
+use super::out::{Out, Timer};
+use super::shard::{Ctx, Shard};
+use super::{Broken, PartitionLog, SharedImage, folder_path};
+use crate::disk::SimDisk;
+use crate::message::{Message, Node};
+use crate::options::Plant;
+
+/// A proposal that waits for the quorum's answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    pub asked_us: u64,
+    pub what: Asked,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    Register,
+    Isr {
+        partition: PartitionId,
+        base: PartitionEpoch,
+    },
+}
+
+impl Pending {
+    pub fn register(asked_us: u64) -> Self {
+        Self {
+            asked_us,
+            what: Asked::Register,
+        }
+    }
+
+    pub fn isr(asked_us: u64, change: &AlterPartition) -> Self {
+        let (partition, base) = (change.partition, change.partition_epoch);
+        Self {
+            asked_us,
+            what: Asked::Isr { partition, base },
+        }
+    }
+}
+
+/// Everything a new process is given.
+pub struct Start {
+    pub id: BrokerId,
+    pub disk: SimDisk,
+    pub incarnation: u64,
+    pub wall: Millis,
+    pub plant: Plant,
+    pub log_config: LogConfig,
+}
+
+/// What opening the folder found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opened {
+    pub recovered: u64,
+    pub torn: u64,
+    pub damaged: u64,
+}
+
+pub struct Process {
+    pub id: BrokerId,
+    pub incarnation: u64,
+    pub folder: DataFolder<SimDisk>,
+    pub shards: BTreeMap<PartitionId, Shard>,
+    pub image: SharedImage,
+    pub epoch: Option<BrokerEpoch>,
+    pub pending: BTreeMap<u64, Pending>,
+    pub opened: Opened,
+    clean: bool,
+    /// Found damaged: served by nobody until the quorum knows, then rebuilt from the leader.
+    damaged: BTreeMap<PartitionId, PartitionLog>,
+    plant: Plant,
+    log_config: LogConfig,
+    mark_under_way: bool,
+}
+
+impl Process {
+    /// Opens the folder and every log in it.
+    pub fn start(start: Start) -> Result<Self, Broken> {
+        let Start {
+            id,
+            disk,
+            incarnation,
+            wall,
+            plant,
+            log_config,
+            ..
+        } = start;
+        let uuid = Uuid::from_u64_pair(id.0.unsigned_abs().into(), incarnation);
+        let folder = DataFolder::open_with_id(disk, folder_path(), id, || FolderId(uuid))?;
+        let clean = folder.was_clean();
+        let mut process = Self {
+            id,
+            incarnation,
+            shards: BTreeMap::new(),
+            image: SharedImage::default(),
+            epoch: None,
+            pending: BTreeMap::new(),
+            opened: Opened::default(),
+            clean,
+            damaged: BTreeMap::new(),
+            plant,
+            log_config,
+            mark_under_way: false,
+            folder,
+        };
+        for partition in process.folder.partitions()? {
+            process.open(partition, wall)?;
+        }
+        Ok(process)
+    }
+
+    pub fn folder_id(&self) -> FolderId {
+        self.folder.folder_id()
+    }
+
+    pub fn registration(&self) -> ClusterCommand {
+        ClusterCommand::RegisterBroker(Registration {
+            broker: self.id,
+            folder: self.folder_id(),
+            incarnation: Uuid::from_u64_pair(self.id.0.unsigned_abs().into(), self.incarnation),
+            rack: None,
+            peer_address: String::new(),
+            listeners: Vec::new(),
+            clean: self.clean,
+            ineligible: self.damaged.keys().copied().collect(),
+        })
+    }
+
+    /// Newer metadata; older, or from before our own registration, is ignored.
+    pub fn follow(&mut self, ctx: Ctx, image: SharedImage, out: &mut Out) -> Result<(), Broken> {
+        if image.version <= self.image.version {
+            return Ok(());
+        }
+        let registered = image.brokers.get(&self.id).map(|b| b.epoch);
+        let ours = self.epoch.is_some() && registered == self.epoch;
+        if !ours && self.plant != Plant::LeadOldEpoch {
+            return Ok(());
+        }
+        self.image = image;
+        let image = SharedImage::clone(&self.image);
+        for topic in image.topics.values() {
+            for (index, partition) in (0_i32..).zip(&topic.partitions) {
+                if partition.replicas.contains(&self.id) {
+                    let id = PartitionId::new(topic.id, index);
+                    self.follow_partition(ctx, id, out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn follow_partition(&mut self, ctx: Ctx, id: PartitionId, out: &mut Out) -> Result<(), Broken> {
+        if !self.shards.contains_key(&id) {
+            self.open(id, ctx.wall)?;
+        }
+        let membership = Membership::of(&self.image, id);
+        match (self.shards.get_mut(&id), membership) {
+            (Some(shard), Some(membership)) => shard.follow_metadata(ctx, membership, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// The quorum knows us, and what of ours is damaged: that may be emptied now.
+    fn registered(&mut self, epoch: BrokerEpoch) -> Result<(), Broken> {
+        self.epoch = Some(epoch);
+        for (id, mut log) in std::mem::take(&mut self.damaged) {
+            log.reset(Offset::ZERO)?;
+            self.shards.insert(id, Shard::new(id, log, self.id));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, id: PartitionId, wall: Millis) -> Result<(), Broken> {
+        let (log, recovery) = self.folder.open_log(id, self.log_config.clone(), wall)?;
+        self.opened.recovered += 1;
+        match recovery {
+            Recovery::Damaged { .. } => {
+                self.opened.damaged += 1;
+                self.damaged.insert(id, log);
+                return Ok(());
+            }
+            Recovery::Recovered { cut_bytes, .. } => {
+                self.opened.torn += u64::from(cut_bytes > 0);
+            }
+            Recovery::Created | Recovery::Clean { .. } => {}
+        }
+        self.shards.insert(id, Shard::new(id, log, self.id));
+        Ok(())
+    }
+
+    pub fn tick(&mut self, ctx: Ctx, now_us: u64, out: &mut Out) -> Result<(), Broken> {
+        for shard in self.shards.values_mut() {
+            shard.tick(ctx, out)?;
+        }
+        self.give_up_waiting(ctx, now_us, out)?;
+        self.begin_mark(out);
+        let seen = self.image.version;
+        match self.epoch {
+            Some(epoch) => {
+                let beat = Message::Heartbeat {
+                    broker: self.id,
+                    epoch,
+                    seen,
+                };
+                out.send(Node::Controller, beat);
+            }
+            None => out.later(Timer::Register),
+        }
+        out.later(Timer::Tick);
+        Ok(())
+    }
+
+    /// After a second without an answer nobody knows whether the quorum took it.
+    fn give_up_waiting(&mut self, ctx: Ctx, now_us: u64, out: &mut Out) -> Result<(), Broken> {
+        let late = |p: &Pending| now_us.saturating_sub(p.asked_us) > 1_000_000;
+        let tags: Vec<u64> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| late(p))
+            .map(|(t, _)| *t)
+            .collect();
+        for tag in tags {
+            if let Some(Pending {
+                what: Asked::Isr { partition, base },
+                ..
+            }) = self.pending.remove(&tag)
+            {
+                self.isr_refused(ctx, partition, base, IsrRefused::Unknown, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn isr_refused(
+        &mut self,
+        ctx: Ctx,
+        partition: PartitionId,
+        partition_epoch: PartitionEpoch,
+        reason: IsrRefused,
+        out: &mut Out,
+    ) -> Result<(), Broken> {
+        let refused = Event::IsrRefused {
+            partition_epoch,
+            reason,
+        };
+        match self.shards.get_mut(&partition) {
+            Some(shard) => shard.step(ctx, refused, out),
+            None => Ok(()),
+        }
+    }
+
+    pub fn proposed(
+        &mut self,
+        ctx: Ctx,
+        tag: u64,
+        result: Result<ClusterReply, ClusterError>,
+        out: &mut Out,
+    ) -> Result<(), Broken> {
+        let Some(pending) = self.pending.remove(&tag) else {
+            return Ok(());
+        };
+        match (pending.what, result) {
+            (Asked::Register, Ok(ClusterReply::Registered(epoch))) => self.registered(epoch)?,
+            (Asked::Register, _) => {}
+            (Asked::Isr { partition, .. }, Ok(ClusterReply::Partition(now))) => {
+                let (partition_epoch, isr) = (now.partition_epoch, now.isr);
+                if let Some(shard) = self.shards.get_mut(&partition) {
+                    shard.step(
+                        ctx,
+                        Event::IsrCommitted {
+                            partition_epoch,
+                            isr,
+                        },
+                        out,
+                    )?;
+                }
+            }
+            (Asked::Isr { partition, base }, outcome) => {
+                let reason = match outcome {
+                    Err(ClusterError::IneligibleReplica(_)) => IsrRefused::Ineligible,
+                    Err(_) => IsrRefused::Stale,
+                    Ok(_) => IsrRefused::Unknown,
+                };
+                self.isr_refused(ctx, partition, base, reason, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn deliver(
+        &mut self,
+        ctx: Ctx,
+        from: Node,
+        message: Message,
+        out: &mut Out,
+    ) -> Result<(), Broken> {
+        match message {
+            Message::Proposed { tag, result } => self.proposed(ctx, tag, *result, out),
+            Message::Metadata(image) => self.follow(ctx, image, out),
+            Message::Produce(asked) => match self.shards.get_mut(&asked.partition) {
+                Some(shard) => shard.produce(ctx, from, &asked, out),
+                None => Ok(()),
+            },
+            Message::Consume(asked) => match self.shards.get_mut(&asked.partition) {
+                Some(shard) => shard.consume(from, asked, out),
+                None => Ok(()),
+            },
+            Message::DeleteRecords { partition, below } => match self.shards.get_mut(&partition) {
+                Some(shard) => shard.delete_records(below),
+                None => Ok(()),
+            },
+            Message::Fetch(fetch) => match self.shards.get_mut(&fetch.partition) {
+                Some(shard) => shard.fetch_asked(ctx, fetch, out),
+                // The follower asks again.
+                None => Ok(()),
+            },
+            Message::Fetched {
+                partition,
+                correlation,
+                answer,
+            } => match self.shards.get_mut(&partition) {
+                Some(shard) => shard.fetch_answered(ctx, correlation, answer, out),
+                None => Ok(()),
+            },
+            Message::Durable(report) => match self.shards.get_mut(&report.partition) {
+                Some(shard) => shard.durable_reported(ctx, report, out),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    pub fn begin_mark(&mut self, out: &mut Out) {
+        let due = self.shards.values().any(Shard::has_mark);
+        if due && !self.mark_under_way {
+            self.mark_under_way = true;
+            out.later(Timer::Mark);
+        }
+    }
+
+    pub fn write_marks(&mut self) -> Result<(), Broken> {
+        self.mark_under_way = false;
+        let marks: Vec<_> = self
+            .shards
+            .values_mut()
+            .filter_map(Shard::take_mark)
+            .collect();
+        self.folder.record_marks(&marks)?;
+        Ok(())
+    }
+
+    /// The end of an orderly stop.
+    pub fn close(&mut self, ctx: Ctx, out: &mut Out) -> Result<(), Broken> {
+        for shard in self.shards.values_mut() {
+            shard.sync_now(ctx, out)?;
+        }
+        self.write_marks()?;
+        self.folder.mark_clean()?;
+        Ok(())
+    }
+}

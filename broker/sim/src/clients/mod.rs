@@ -1,0 +1,7 @@
+//! Producers and consumers, as careful as real client libraries and no more.
+
+mod consumer;
+mod producer;
+
+pub use consumer::Consumer;
+pub use producer::{Producer, Verdict};
