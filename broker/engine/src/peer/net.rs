@@ -19,8 +19,10 @@ const SLOTS_MAX: usize = 512;
 /// Calls other brokers. Cheap to clone; all clones share the connections.
 #[derive(Clone, Default)]
 pub struct PeerNet {
-    slots: Arc<Mutex<HashMap<(String, Class), Arc<Slot>>>>,
+    slots: Arc<Mutex<Slots>>,
 }
+
+type Slots = HashMap<(String, Class), Arc<Slot>>;
 
 /// What a bare connection attempt found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

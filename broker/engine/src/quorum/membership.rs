@@ -47,12 +47,16 @@ const fn target(brokers: usize) -> usize {
     }
 }
 
-/// The broker that this node was for is registered with another folder.
+/// The broker that this node was for is registered with another folder, which came later. One
+/// that came earlier is about to be replaced by this one.
 fn is_replaced(image: &Image, node: &RaftNode) -> bool {
-    image
-        .brokers
-        .get(&node.broker)
-        .is_some_and(|b| b.folder != node.folder)
+    let registered = image.brokers.get(&node.broker);
+    registered
+        .filter(|b| b.folder != node.folder)
+        .is_some_and(|b| {
+            let mut later = image.raft_nodes.values().filter(|n| n.id > node.id);
+            later.any(|n| n.folder == b.folder)
+        })
 }
 
 fn is_registered(image: &Image, node: &RaftNode) -> bool {
@@ -128,7 +132,7 @@ fn voters(image: &Image, standing: &Standing) -> BTreeSet<u64> {
         .take(target.saturating_sub(kept.len()))
         .collect();
     let mut next: BTreeSet<u64> = kept.into_iter().chain(wanted).collect();
-    if next.len() % 2 == 0 {
+    if next.len().is_multiple_of(2) {
         // One short of the next odd size: wait for one more rather than change twice.
         if standing.voters.len() % 2 == 1 || next.is_empty() {
             return standing.voters.clone();
@@ -276,16 +280,26 @@ mod tests {
     fn a_replaced_folder_gives_its_vote_to_the_new_one() {
         let (mut image, mut standing) = cluster(3);
         fence(&mut image, 2);
-        let node = join(&mut image, 2, 77);
-        assert_eq!(node, 4);
+        let allocate = ClusterCommand::AllocateRaftNode {
+            folder: folder(77),
+            broker: BrokerId(2),
+            address: "b2:1".into(),
+        };
+        apply(&mut image, allocate);
+        let learner = Step::AddLearner {
+            node: 4,
+            address: "b2:1".into(),
+        };
+        assert_eq!(
+            settle(&mut image, &mut standing),
+            [learner],
+            "it learns before it is registered"
+        );
+        assert_eq!(join(&mut image, 2, 77), 4);
         let steps = settle(&mut image, &mut standing);
         assert_eq!(
             steps,
             [
-                Step::AddLearner {
-                    node: 4,
-                    address: "b2:1".into()
-                },
                 Step::SetVoters(BTreeSet::from([1, 2, 4])),
                 Step::Remove { node: 3 },
                 Step::Forget {

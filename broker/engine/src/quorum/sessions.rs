@@ -264,7 +264,10 @@ mod tests {
             epoch,
         };
         assert_eq!(sessions.judge(&image, start + TIMEOUT / 2), []);
-        assert_eq!(sessions.judge(&image, start + TIMEOUT), [fence.clone()]);
+        assert_eq!(
+            sessions.judge(&image, start + TIMEOUT),
+            std::slice::from_ref(&fence)
+        );
         sessions.restart(&image, start + TIMEOUT);
         assert_eq!(sessions.judge(&image, start + TIMEOUT), []);
         assert_eq!(
@@ -343,7 +346,7 @@ mod tests {
             broker: BrokerId(1),
             epoch,
         };
-        assert_eq!(sessions.judge(&image, now), [fence.clone()]);
+        assert_eq!(sessions.judge(&image, now), std::slice::from_ref(&fence));
         apply(&mut image, fence);
         assert_eq!(sessions.judge(&image, now), []);
     }
