@@ -66,11 +66,37 @@ impl SimDisk {
         self.fuse.0.load(Ordering::Relaxed) <= 0
     }
 
+    /// Turns over one bit of the last segment of some log. False if there is none.
+    pub fn flip_a_bit(&self, draw: u64, at: u64) -> bool {
+        let root = Path::new("/data/partitions");
+        let logs: Vec<_> = self.inner.list(root).unwrap_or_default();
+        let Some(log) = pick(&logs, draw) else {
+            return false;
+        };
+        let mut segments = self.inner.list(&root.join(log)).unwrap_or_default();
+        segments.retain(|name| name.ends_with(".log"));
+        let Some(segment) = segments.last() else {
+            return false;
+        };
+        let path = root.join(log).join(segment);
+        let len = self.inner.open(&path, Open::Read).and_then(|f| f.len());
+        // In the older half: what was written last may have no durable mark yet, and a bit lost
+        // there looks like a torn tail.
+        let position = at.checked_rem(len.unwrap_or(0) / 2).unwrap_or(0);
+        let bit = u8::try_from(draw % 8).unwrap_or(0);
+        self.inner.flip_bit(&path, position, bit).unwrap_or(false)
+    }
+
     /// What was not synced is lost, in part or whole; then the power is back.
     pub fn power_loss(&self) {
         self.inner.power_loss();
         self.fuse.0.store(NEVER, Ordering::Relaxed);
     }
+}
+
+fn pick(among: &[String], draw: u64) -> Option<&String> {
+    let index = draw.checked_rem(among.len() as u64)?;
+    among.get(usize::try_from(index).unwrap_or(0))
 }
 
 /// An open file of a [`SimDisk`].

@@ -32,12 +32,15 @@ pub enum Fault {
     FullDisk,
     /// Leaders go back to the preferred replicas.
     Preferred,
+    /// The process dies, and a bit of a log has turned over when it comes back, where nothing
+    /// hangs on it.
+    FlippedBit,
     /// The folder comes back empty, when nothing hangs on it.
     LostFolder,
 }
 
 /// How often each is drawn.
-const WEIGHTS: [(Fault, u64); 14] = [
+const WEIGHTS: [(Fault, u64); 15] = [
     (Fault::PowerLoss, 12),
     (Fault::Blackout, 8),
     (Fault::Kill, 8),
@@ -52,6 +55,7 @@ const WEIGHTS: [(Fault, u64); 14] = [
     (Fault::FullDisk, 4),
     (Fault::Preferred, 5),
     (Fault::LostFolder, 4),
+    (Fault::FlippedBit, 5),
 ];
 
 /// Draws one; many of them are power losses at a point of a sync, or of any change of the disk.

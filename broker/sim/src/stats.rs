@@ -52,6 +52,7 @@ stats! {
     full_disks: "full disks",
     lost_folders: "lost folders",
     deletions: "deletions of old records",
+    flipped_bits: "flipped bits",
     damages: "damaged replicas rebuilt",
     events: "events",
 }

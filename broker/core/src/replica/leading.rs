@@ -2,10 +2,9 @@
 
 use weir_types::{BrokerEpoch, BrokerId, LeaderEpoch, Millis, Offset, PartitionEpoch};
 
-use super::machine::{LogState, ReplicaConfig};
 use super::progress::Progress;
 use super::proposal::{AfterRefusal, Proposal};
-use super::{Command, IsrRefused, Membership};
+use super::{Command, IsrRefused, LogState, Membership, ReplicaConfig};
 
 /// State that lasts one leader epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]

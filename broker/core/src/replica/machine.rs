@@ -3,54 +3,7 @@
 use weir_types::{BrokerId, LeaderEpoch, Millis, Offset, PartitionEpoch};
 
 use super::leading::{Leading, Surroundings};
-use super::{Command, Event, Membership};
-
-/// What an operator may tune.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplicaConfig {
-    /// A follower that has not been caught up for longer leaves the ISR
-    /// (`replica.lag.time.max.ms`).
-    pub lag_ms_max: i64,
-    /// Pause before an ISR is proposed again after a refusal.
-    pub retry_ms: i64,
-    /// A proposal without an answer, or refused as stale without newer metadata, is made again
-    /// after this.
-    pub proposal_ms_max: i64,
-}
-
-impl Default for ReplicaConfig {
-    fn default() -> Self {
-        Self {
-            lag_ms_max: 30_000,
-            retry_ms: 200,
-            proposal_ms_max: 10_000,
-        }
-    }
-}
-
-/// The local log as it was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogState {
-    pub start: Offset,
-    /// Exclusive.
-    pub end: Offset,
-    /// Exclusive; what survives a power loss.
-    pub durable_end: Offset,
-}
-
-/// What this replica is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Leader {
-        epoch: LeaderEpoch,
-    },
-    Follower {
-        leader: BrokerId,
-        epoch: LeaderEpoch,
-    },
-    /// The partition has no leader, or we are none of its replicas.
-    Idle,
-}
+use super::{Command, Event, LogState, Membership, ReplicaConfig, Role};
 
 /// One partition's replica.
 ///
@@ -59,16 +12,16 @@ pub enum Role {
 /// again would lead it with a log that may have lost its tail (rule 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replica {
-    me: BrokerId,
-    config: ReplicaConfig,
-    log: LogState,
-    high_watermark: Offset,
-    membership: Option<Membership>,
-    state: State,
+    pub(super) me: BrokerId,
+    pub(super) config: ReplicaConfig,
+    pub(super) log: LogState,
+    pub(super) high_watermark: Offset,
+    pub(super) membership: Option<Membership>,
+    pub(super) state: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Idle,
     Leader(Box<Leading>),
     /// With the leader's high watermark as last told, which may be above our end.
@@ -146,64 +99,6 @@ impl Replica {
             Event::Tick => self.lead(now, |l, around| l.propose(around, out)),
         }
         self.raise_high_watermark(now, out);
-    }
-
-    pub fn role(&self) -> Role {
-        match &self.state {
-            State::Idle => Role::Idle,
-            State::Leader(leading) => Role::Leader {
-                epoch: leading.epoch,
-            },
-            State::Follower { leader, epoch, .. } => Role::Follower {
-                leader: *leader,
-                epoch: *epoch,
-            },
-        }
-    }
-
-    /// Exclusive end of what is committed, as far as this replica knows. Only goes back when the
-    /// log is cut below it (after an unclean election).
-    pub fn high_watermark(&self) -> Offset {
-        self.high_watermark
-    }
-
-    /// Rule 4: whether this is a leader whose high watermark has passed its epoch's start, and
-    /// may be told to clients. Before that it may lie below what an earlier leader told.
-    pub fn hw_is_served(&self) -> bool {
-        matches!(&self.state, State::Leader(l) if self.high_watermark >= l.start)
-    }
-
-    /// The committed ISR, as last heard.
-    pub fn isr(&self) -> &[BrokerId] {
-        self.membership.as_ref().map_or(&[], |m| &m.isr)
-    }
-
-    /// The metadata as last heard, with the ISR that the quorum has answered since.
-    pub fn membership(&self) -> Option<&Membership> {
-        self.membership.as_ref()
-    }
-
-    pub fn log(&self) -> LogState {
-        self.log
-    }
-
-    /// Whether a write with acks=all may be appended; if not, it is refused with "not enough
-    /// replicas" before anything is written.
-    pub fn has_min_isr(&self) -> bool {
-        self.membership
-            .as_ref()
-            .is_some_and(|m| m.isr.len() >= m.min_isr.min(m.replicas.len()))
-    }
-
-    /// Whether a write that ends at `end` (exclusive) may be acknowledged: committed with
-    /// acks=all, durable here with acks=1. False when this is not the leader.
-    pub fn wait_satisfied(&self, end: Offset, acks_all: bool) -> bool {
-        let reached = if acks_all {
-            self.high_watermark
-        } else {
-            self.log.durable_end
-        };
-        matches!(self.state, State::Leader(_)) && reached >= end
     }
 
     fn metadata(&mut self, now: Millis, membership: Membership, out: &mut Vec<Command>) {

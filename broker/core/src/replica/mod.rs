@@ -4,14 +4,17 @@
 //! same code runs in the engine's shards and in the simulation. The rules it keeps are Kafka's
 //! after KIP-966, with durable (synced) positions where Kafka has written ones.
 
+mod config;
 mod event;
 mod leading;
 mod machine;
 mod membership;
 mod progress;
 mod proposal;
+mod queries;
 #[cfg(test)]
 mod tests;
 
+pub use config::{LogState, ReplicaConfig, Role};
 pub use event::{Command, Event, IsrRefused, Membership};
-pub use machine::{LogState, Replica, ReplicaConfig, Role};
+pub use machine::Replica;

@@ -1,6 +1,7 @@
 //! A simulated broker: a disk that outlives it, and a process that comes and goes.
 
 mod follower;
+mod inbox;
 mod leader;
 mod out;
 mod process;

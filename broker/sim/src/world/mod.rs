@@ -1,5 +1,6 @@
 //! One run: machines, network, quorum and clients in one queue of events.
 
+mod beginning;
 mod clients;
 mod deliver;
 mod ending;
@@ -7,17 +8,12 @@ mod machines;
 mod observe;
 mod strikes;
 
-use std::collections::BTreeMap;
-
-use uuid::Uuid;
-use weir_core::cluster::{ClusterCommand, NewTopic};
 use weir_storage::LogConfig;
-use weir_types::{BrokerEpoch, BrokerId, Millis, PartitionId, TopicId};
+use weir_types::{BrokerEpoch, BrokerId, Millis, PartitionId};
 
 use crate::broker::{Machine, Timer};
 use crate::clients::{Consumer, Producer};
 use crate::dice::Dice;
-use crate::disk::SimDisk;
 use crate::invariants::{Invariants, Violation};
 use crate::message::{Message, Node};
 use crate::net::Net;
@@ -126,7 +122,7 @@ impl World {
             index_interval_bytes: u32::try_from(dice.range(200, 2000)).unwrap_or(200),
             ..LogConfig::default()
         };
-        let machines = (0..brokers).map(|i| new_machine(i, &mut dice)).collect();
+        let machines = beginning::new_machines(brokers, &mut dice);
         Self {
             options,
             dice,
@@ -147,72 +143,6 @@ impl World {
             ending_since_us: None,
             settled: false,
         }
-    }
-
-    /// Forms the cluster and starts everybody.
-    fn begin(&mut self) -> Result<(), Violation> {
-        let cluster_id = "sim".to_owned();
-        self.decree(&ClusterCommand::Form { cluster_id })?;
-        for index in 0..self.machines.len() {
-            let id = self.machines[index].id;
-            self.start_machine(id)?;
-        }
-        self.queue.after(200_000, Happening::Sweep);
-        self.queue.after(1_000_000, Happening::Populate);
-        Ok(())
-    }
-
-    /// Creates topics and clients, once the brokers are registered.
-    fn populate(&mut self) -> Result<(), Violation> {
-        self.create_topic("a", 3, 2)?;
-        self.create_topic("b", 1, 1)?;
-        for index in 0..6_usize {
-            let partition = self.partitions[index % self.partitions.len()];
-            let id = self.next_producer_id();
-            self.producers
-                .push(Producer::new(partition, index != 4, id));
-        }
-        self.consumers = (0..3)
-            .map(|_| Consumer::new(self.partitions.clone()))
-            .collect();
-        self.queue.after(1_000_000, Happening::Operation);
-        Ok(())
-    }
-
-    fn create_topic(
-        &mut self,
-        name: &str,
-        partitions: usize,
-        min_isr: u32,
-    ) -> Result<(), Violation> {
-        let id = TopicId(Uuid::from_u128(1 + self.partitions.len() as u128));
-        let mut assignments = Vec::new();
-        for index in 0..partitions {
-            let first = self.dice.index(self.machines.len());
-            let replica = |i: usize| self.machines[(first + i) % self.machines.len()].id;
-            assignments.push((0..3).map(replica).collect::<Vec<_>>());
-            let index = i32::try_from(index).unwrap_or(0);
-            self.partitions.push(PartitionId::new(id, index));
-        }
-        let config = BTreeMap::from([("min.insync.replicas".to_owned(), min_isr.to_string())]);
-        self.decree(&ClusterCommand::CreateTopic(NewTopic {
-            id,
-            name: name.to_owned(),
-            internal: false,
-            partitions: -1,
-            replication_factor: -1,
-            assignments: Some(assignments),
-            config,
-            owner: None,
-            seed: 0,
-            validate_only: false,
-        }))
-    }
-
-    /// Something that the quorum must not refuse.
-    fn decree(&mut self, command: &ClusterCommand) -> Result<(), Violation> {
-        let refused = |e| Violation::new("the quorum takes what is right", format!("{e}"));
-        self.apply(command).map(|_| ()).map_err(refused)
     }
 
     fn run(&mut self) -> Result<(), Violation> {
@@ -301,15 +231,6 @@ impl World {
                 .after(delay_us, Happening::Deliver { from, to, message });
         }
     }
-}
-
-fn new_machine(index: u64, dice: &mut Dice) -> Machine {
-    let skew_ms = i64::try_from(dice.below(4000)).unwrap_or(0) - 2000;
-    let disk = SimDisk::new(dice.roll());
-    if dice.chance(500) {
-        disk.faults().set_short_writes(dice.range(5, 200));
-    }
-    Machine::new(BrokerId(i32::try_from(index).unwrap_or(0)), disk, skew_ms)
 }
 
 /// A number for the trace.

@@ -56,6 +56,7 @@ impl World {
                 let _outcome = self.apply(&elect);
             }
             Fault::LostFolder => self.lose_folder(id),
+            Fault::FlippedBit => self.flip_bit(id),
         }
         Ok(())
     }
@@ -134,6 +135,22 @@ impl World {
         if let Some(machine) = self.machine_mut(id) {
             machine.disk = SimDisk::new(seed);
             machine.awaits_new_folder = true;
+        }
+    }
+
+    /// Recovery may find it (damage, or a torn tail if it lies above the durable mark) or not: a
+    /// sealed segment is not read at start.
+    fn flip_bit(&mut self, id: BrokerId) {
+        let waits = |m: &crate::broker::Machine| m.awaits_new_folder;
+        if self.machines.iter().any(waits) || !is_dispensable(&self.quorum.image, id) {
+            return;
+        }
+        self.kill_if_up(id, Death::Kill);
+        let (draw, at) = (self.dice.roll(), self.dice.roll());
+        if let Some(machine) = self.machine_mut(id) {
+            // Until it has registered, what it lost counts as lost.
+            machine.awaits_new_folder = machine.disk.flip_a_bit(draw, at);
+            self.stats.flipped_bits += 1;
         }
     }
 
