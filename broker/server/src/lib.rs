@@ -1,1 +1,15 @@
-//! weir-server.
+//! The broker's process: configuration, wiring, health, drain.
+
+mod args;
+mod config;
+mod dev;
+mod drain;
+mod health;
+mod logging;
+mod metrics;
+mod node;
+
+pub use args::Args;
+pub use config::{Address, Config, ListenerConfig};
+pub use logging::start_logging;
+pub use node::run;

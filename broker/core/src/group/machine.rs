@@ -63,6 +63,11 @@ pub struct MemberView {
 
 impl Group {
     /// A group that nobody has written anything about yet.
+    /// Takes settings that were changed while the group lives; timers that run keep their time.
+    pub const fn configure(&mut self, config: GroupConfig) {
+        self.config = config;
+    }
+
     pub fn new(config: GroupConfig, now: Time) -> Self {
         Self {
             config,

@@ -1,4 +1,5 @@
 use std::{fmt, sync::Arc, time::Duration};
+use weir_core::cluster::{ConfigResource, Image};
 use weir_core::group::GroupConfig;
 use weir_types::{Millis, limits};
 
@@ -52,6 +53,42 @@ impl Default for GroupsConfig {
             backlog_bytes_max: 8 * 1024 * 1024,
             clock: Arc::new(unix_now),
         }
+    }
+}
+
+impl GroupsConfig {
+    /// These settings with what the cluster's dynamic configs say otherwise.
+    pub fn under(&self, image: &Image) -> Self {
+        let mut out = self.clone();
+        let Some(set) = image.configs.get(&ConfigResource::ClusterDefault) else {
+            return out;
+        };
+        // Values were checked when they were set.
+        let number = |name: &str| set.get(name).and_then(|v| v.parse::<i64>().ok());
+        let int = |name: &str| number(name).and_then(|n| i32::try_from(n).ok());
+        let replace = |place: &mut i32, value: Option<i32>| *place = value.unwrap_or(*place);
+        replace(
+            &mut out.group.session_timeout_ms_min,
+            int("group.min.session.timeout.ms"),
+        );
+        replace(
+            &mut out.group.session_timeout_ms_max,
+            int("group.max.session.timeout.ms"),
+        );
+        replace(
+            &mut out.offsets_topic_partitions,
+            int("offsets.topic.num.partitions"),
+        );
+        if let Some(ms) = number("group.initial.rebalance.delay.ms") {
+            out.group.initial_rebalance_delay_ms = ms;
+        }
+        if let Some(minutes) = number("offsets.retention.minutes") {
+            out.group.offsets_retention_ms = minutes.saturating_mul(60_000);
+        }
+        if let Some(factor) = number("offsets.topic.replication.factor") {
+            out.offsets_topic_replication_factor = i16::try_from(factor).ok();
+        }
+        out
     }
 }
 

@@ -125,13 +125,13 @@ impl Inner {
                 .short_since
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            replicas_now(image, &self.config, &mut short)
+            replicas_now(image, &self.config.under(image), &mut short)
         };
         let replicas = replicas.ok_or(Error::CoordinatorNotAvailable)?;
         let Some(_turn) = Turn::take(&self.creating) else {
             return Ok(());
         };
-        let topic = new_offsets_topic(&self.config, replicas);
+        let topic = new_offsets_topic(&self.config.under(image), replicas);
         info!(
             topic = OFFSETS_TOPIC,
             replicas,

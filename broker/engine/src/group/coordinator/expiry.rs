@@ -10,7 +10,9 @@ impl Coordinator {
         let now = self.now();
         let mut offsets = Vec::new();
         let mut groups = Vec::new();
-        for (id, entry) in &self.groups {
+        let settings = self.settings();
+        for (id, entry) in &mut self.groups {
+            entry.group.configure(settings);
             let keys = entry.group.expired_offsets(now, &entry.offsets);
             let all = keys.len() == entry.offsets.keys().len();
             if all && entry.group.state() == State::Empty && entry.group.is_idle() {

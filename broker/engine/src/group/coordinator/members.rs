@@ -22,13 +22,15 @@ impl Coordinator {
                 let _ = reply.send(Err(Error::Busy("too many groups".to_owned())));
                 return;
             }
-            let group = Group::new(self.config.group, now);
+            let group = Group::new(self.settings(), now);
             self.groups.insert(id.to_owned(), Entry::new(group));
         }
         let waiter = self.waiter();
         self.joins.insert(waiter, reply);
         let mut out = Vec::new();
+        let settings = self.settings();
         if let Some(entry) = self.groups.get_mut(id) {
+            entry.group.configure(settings);
             entry.group.join(now, waiter, join, &mut out);
         }
         self.carry_out(id, out);

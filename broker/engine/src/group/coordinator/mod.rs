@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::info;
 use weir_api::{JoinedGroup, SyncedGroup};
 use weir_core::cluster::Image;
-use weir_core::group::{GroupError, Time, Waiter};
+use weir_core::group::{GroupConfig, GroupError, Time, Waiter};
 use weir_types::{LeaderEpoch, Millis, PartitionId};
 
 use self::entry::Entry;
@@ -105,9 +105,10 @@ async fn run(
 ) {
     let partition = coordinator.partition;
     let now = coordinator.now();
+    let settings = coordinator.settings();
     let groups = tokio::select! {
         _ = &mut stopped => return,
-        groups = load::load(&*coordinator.log, partition, coordinator.config.group, now) => groups,
+        groups = load::load(&*coordinator.log, partition, settings, now) => groups,
     };
     info!(%partition, %epoch, groups = groups.len(), "coordinating groups");
     coordinator.groups = groups;
@@ -118,6 +119,13 @@ async fn run(
 }
 
 impl Coordinator {
+    /// What groups go by as the cluster's configs stand now.
+    fn settings(&self) -> GroupConfig {
+        let metadata = self.log.metadata();
+        let image = metadata.borrow();
+        self.config.under(&image).group
+    }
+
     async fn serve(
         &mut self,
         mut inbox: mpsc::Receiver<Command>,

@@ -70,7 +70,7 @@ impl Coordinator {
         if self.groups.len() >= self.config.groups_max {
             return Err(Error::Busy("too many groups".to_owned()));
         }
-        let group = Group::new(self.config.group, now);
+        let group = Group::new(self.settings(), now);
         self.groups.insert(id.to_owned(), Entry::new(group));
         Ok(())
     }
