@@ -174,6 +174,10 @@ impl<D: Disk> DataFolder<D> {
         self.path.join(PARTITIONS_DIR)
     }
 
+    pub(crate) fn partition_dir(&self, partition: PartitionId) -> PathBuf {
+        self.partitions_dir().join(partition.to_string())
+    }
+
     /// Partitions that have a folder here, in order.
     pub fn partitions(&self) -> Result<Vec<PartitionId>> {
         let dir = self.partitions_dir();

@@ -15,6 +15,7 @@ mod epochs;
 mod error;
 mod folder;
 mod format;
+mod kept;
 mod log;
 mod marks;
 mod producer;
@@ -32,6 +33,7 @@ pub use disk::{
 };
 pub use error::{AppendError, ReadError, StorageError};
 pub use folder::DataFolder;
+pub use kept::Kept;
 pub use log::{
     Compacted, FollowerAppend, LeaderAppend, Log, LogReader, Recovery, Retained, Slice, SyncDone,
     SyncJob,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::{error, info, warn};
 use weir_core::replica::{Event, Membership};
-use weir_storage::{Log, LogConfig, RealDisk, StorageError};
+use weir_storage::{DataFolder, Flush, Kept, Log, LogConfig, RealDisk, StorageError};
 use weir_types::{Offset, PartitionId};
 
+use super::around::Around;
 use super::commands::{Assignment, ShardCommand};
 use super::serving::Serving;
 use super::shard::{Entry, Shard};
@@ -53,13 +54,16 @@ impl Shard {
             opened,
         } = assignment;
         let opened = match opened {
-            Some(mut log) => {
-                log.set_config(LogConfig::clone(&config));
-                Ok(log)
-            }
+            Some(log) => Ok(log),
             None => self.open_log(id, &config),
         };
-        let sound = opened.and_then(|log| self.sound(id, log, &membership));
+        let sound = opened
+            .and_then(|log| self.sound(id, log, &membership))
+            .and_then(|mut log| {
+                log.set_config(LogConfig::clone(&config));
+                note_kept(&self.around.hub.folder, id, &config, true)?;
+                Ok(log)
+            });
         let log = match sound {
             Ok(log) => log,
             Err(why) => {
@@ -79,7 +83,9 @@ impl Shard {
 
     fn open_log(&self, id: PartitionId, config: &LogConfig) -> Result<Log<RealDisk>, StorageError> {
         let folder = &self.around.hub.folder;
-        let (log, _) = folder.open_log(id, config.clone(), self.around.unix_now)?;
+        let mut config = config.clone();
+        config.compact |= folder.kept(id)?.compacted;
+        let (log, _) = folder.open_log(id, config, self.around.unix_now)?;
         Ok(log)
     }
 
@@ -115,18 +121,52 @@ impl Shard {
 impl Slot {
     fn follow_metadata(
         &mut self,
-        around: &mut super::around::Around,
+        around: &mut Around,
         membership: Membership,
         config: &Arc<LogConfig>,
     ) {
         if self.config != *config {
-            info!(partition = %self.id, "topic config changed");
-            self.log.set_config(LogConfig::clone(config));
-            self.config = Arc::clone(config);
+            self.change_config(around, config);
         }
         self.tell_appended(around);
         self.step(around, Event::Metadata(membership));
         self.settle_deletes();
         self.touch(around);
     }
+}
+
+impl Slot {
+    fn change_config(&mut self, around: &mut Around, config: &Arc<LogConfig>) {
+        info!(partition = %self.id, "topic config changed");
+        if let Err(e) = note_kept(&around.hub.folder, self.id, config, false) {
+            around.storage_failed(self.id, "note how the log is kept", &e);
+            return;
+        }
+        self.log.set_config(LogConfig::clone(config));
+        self.config = Arc::clone(config);
+        if self.sync_due.is_some() {
+            // The interval may be another one, or there may be none any more.
+            self.make_dirty(around);
+        }
+    }
+}
+
+/// What the next recovery must know. That a log was compacted stays true; that it was written
+/// without syncs, until it is opened again after all of it became durable.
+fn note_kept(
+    folder: &DataFolder<RealDisk>,
+    id: PartitionId,
+    config: &LogConfig,
+    opening: bool,
+) -> Result<(), StorageError> {
+    let known = folder.kept(id)?;
+    let is_async = matches!(config.flush, Flush::Async { .. });
+    let wanted = Kept {
+        compacted: known.compacted || config.compact,
+        async_flush: is_async || (known.async_flush && !opening),
+    };
+    if wanted == known {
+        return Ok(());
+    }
+    folder.set_kept(id, wanted)
 }

@@ -26,13 +26,19 @@ impl Shard {
             slot.clear_dirty();
             if let Some(job) = slot.log.begin_sync() {
                 slot.syncing = true;
-                jobs.push((
-                    Opening {
-                        partition: id,
-                        generation: slot.generation,
-                    },
-                    job,
-                ));
+                let generation = slot.generation;
+                let opening = Opening {
+                    partition: id,
+                    generation,
+                };
+                jobs.push((opening, job));
+            } else if let Some(e) = slot.log.failure() {
+                self.around.storage_failed(id, "sync the log", &e);
+            } else {
+                // Upkeep has synced it meanwhile.
+                let counted = slot.counted_end();
+                slot.synced(&mut self.around, counted);
+                slot.touch(&mut self.around);
             }
         }
         if jobs.is_empty() {

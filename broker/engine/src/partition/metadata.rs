@@ -28,11 +28,11 @@ pub(super) async fn follow(hub: Arc<Hub>, recovered: Recovered) {
     };
     loop {
         let image = Arc::clone(&images.borrow_and_update());
-        follower.take(image);
+        let taken = follower.take(image);
         tokio::select! {
             changed = images.changed() => if changed.is_err() { return },
             // The registration became known: the image may be right already.
-            () = tokio::time::sleep(std::time::Duration::from_millis(50)), if follower.last.is_none() => {}
+            () = tokio::time::sleep(std::time::Duration::from_millis(50)), if !taken => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
     }
@@ -46,17 +46,19 @@ struct Follower {
 }
 
 impl Follower {
-    fn take(&mut self, image: Arc<Image>) {
+    /// Whether the image holds our registration.
+    fn take(&mut self, image: Arc<Image>) -> bool {
         let me = self.hub.config.broker;
         let registered = image.brokers.get(&me).map(|b| b.epoch);
         if registered.is_none() || registered != self.hub.metadata.broker_epoch() {
-            return;
+            return false;
         }
         match self.last.take() {
             None => self.begin(&image),
             Some(last) => self.follow(&last, &image),
         }
         self.last = Some(image);
+        true
     }
 
     fn begin(&mut self, image: &Image) {

@@ -20,8 +20,25 @@ pub struct Recovered {
     pub(super) on_disk: Vec<PartitionId>,
 }
 
-/// Opens every log of the folder, on some threads. `config_of` is asked how a log is kept: from
-/// the metadata as this broker last knew it, or the defaults. Blocks.
+/// A log, what was found, and whether it may lack what was acknowledged (rule 5).
+type Opened = (Log<RealDisk>, Recovery, bool);
+
+fn open(
+    folder: &DataFolder<RealDisk>,
+    id: PartitionId,
+    mut config: LogConfig,
+) -> Result<Opened, StorageError> {
+    let kept = folder.kept(id)?;
+    config.compact |= kept.compacted;
+    let is_async = kept.async_flush || matches!(config.flush, Flush::Async { .. });
+    let (mut log, recovery) = folder.open_log(id, config, unix_now())?;
+    // Most of them are idle: files are opened again on first use.
+    log.rest();
+    Ok((log, recovery, is_async && !folder.was_clean()))
+}
+
+/// Opens every log of the folder, on some threads. `config_of` is asked how a log is kept, as
+/// far as that is known; what recovery depends on is noted beside the log. Blocks.
 ///
 /// # Errors
 /// The folder cannot be read. A damaged log is no error: its replica is ineligible.
@@ -35,12 +52,10 @@ pub fn recover(
     let failed = Mutex::new(None);
     let work = || {
         while let Some(&id) = on_disk.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let config = config_of(id);
-            let lossy = matches!(config.flush, Flush::Async { .. }) && !folder.was_clean();
-            let opened = folder.open_log(id, config, unix_now());
+            let opened = open(folder, id, config_of(id));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match opened {
-                Ok((log, recovery)) => {
+                Ok((log, recovery, lossy)) => {
                     let damaged = match &recovery {
                         Recovery::Damaged { reason } => {
                             warn!(partition = %id, %reason, "damaged: not served");

@@ -44,6 +44,8 @@ pub(super) struct Slot {
     pub(super) sync_due: Option<Millis>,
     /// A sync of this log is running.
     pub(super) syncing: bool,
+    /// When it was last appended to, monotonic.
+    pub(super) used_at: Millis,
     /// Of this opening of the log, to tell late syncs apart.
     pub(super) generation: u64,
     /// Sent off to the upkeep thread as soon as no sync runs.
@@ -90,6 +92,7 @@ impl Slot {
             dirty: false,
             sync_due: None,
             syncing: false,
+            used_at: around.now,
             generation: around.next_generation(),
             upkeep_due: None,
             published_end: Offset(-1),
@@ -112,6 +115,7 @@ impl Slot {
     /// The log has grown.
     pub(super) fn grown(&mut self, around: &mut Around) {
         self.appended = true;
+        self.used_at = around.now;
         self.touch(around);
         self.wants_sync(around);
     }

@@ -13,6 +13,9 @@ use super::commands::ShardCommand;
 use super::hub::Hub;
 use super::slot::Slot;
 
+/// A log that was not appended to for this long gives up its open files and its memory.
+const IDLE_MS: i64 = 60_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
     Retain,
@@ -39,7 +42,7 @@ fn run(hub: &Hub, job: UpkeepJob) {
     match job {
         UpkeepJob::Chore(chore, mut slot) => {
             let id = slot.id;
-            if let Err(error) = work(chore, &mut slot) {
+            if let Err(error) = work(hub, chore, &mut slot) {
                 warn!(partition = %id, %error, ?chore, "upkeep failed");
                 if !super::errors::passes(&error) {
                     hub.fail(format!("partition {id}: {chore:?}: {error}"));
@@ -58,11 +61,14 @@ fn run(hub: &Hub, job: UpkeepJob) {
     }
 }
 
-fn work(chore: Chore, slot: &mut Slot) -> Result<(), StorageError> {
+fn work(hub: &Hub, chore: Chore, slot: &mut Slot) -> Result<(), StorageError> {
     let high_watermark = slot.replica.high_watermark();
     match chore {
         Chore::Retain => drop(slot.log.retain(unix_now(), high_watermark)?),
         Chore::Compact => drop(slot.log.compact(unix_now(), high_watermark)?),
+    }
+    if hub.clock.now().since(slot.used_at) > IDLE_MS {
+        slot.log.rest();
     }
     Ok(())
 }

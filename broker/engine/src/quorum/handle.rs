@@ -246,7 +246,7 @@ impl Quorum {
     }
 
     /// Ends everything at once, as if the process had died.
-    pub(super) async fn halt(&self) {
+    pub(crate) async fn halt(&self) {
         self.shared.stop.send_replace(true);
         let tasks = {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);

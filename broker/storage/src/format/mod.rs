@@ -6,6 +6,7 @@
 pub(crate) mod clean;
 pub(crate) mod epoch;
 pub(crate) mod index;
+pub(crate) mod kept;
 pub(crate) mod mark;
 pub(crate) mod meta;
 pub(crate) mod snapshot;
@@ -22,6 +23,7 @@ pub(crate) enum Kind {
     Index = 5,
     Start = 6,
     Clean = 7,
+    Kept = 8,
 }
 
 /// Kind, version, two bytes of zero, body length, CRC32C of the body.

@@ -4,6 +4,7 @@ mod cluster;
 mod failover;
 mod reads;
 mod replication;
+mod whole;
 mod writes;
 
 use std::time::Duration;

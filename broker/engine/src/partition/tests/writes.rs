@@ -4,8 +4,10 @@ use bytes::Bytes;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use weir_api::{Acks, Error, OffsetSpec};
-use weir_storage::BatchBuilder;
-use weir_types::{LeaderEpoch, Offset, PartitionId};
+use weir_storage::{BatchBuilder, DataFolder, LogConfig, RealDisk};
+use weir_types::{BrokerId, LeaderEpoch, Millis, Offset, PartitionId};
+
+use super::super::recover;
 
 use super::cluster::{TestCluster, batch, by_name, produce, produce_when_led, request, values};
 use super::eventually;
@@ -271,4 +273,23 @@ async fn a_stopping_broker_takes_no_writes() {
     broker.partitions.stop().await.expect("an orderly stop");
     let refused = produce(&broker.partitions, 0, batch(&["b"]), Acks::All).await;
     assert_eq!(refused, Err(Error::ShuttingDown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn async_logs_are_known_as_such_before_the_metadata_is() {
+    let mut cluster = TestCluster::start(1).await;
+    let topic = cluster.create(1, 1, &[("weir.flush", "async")]);
+    let id = PartitionId::new(topic, 0);
+    produce_when_led(cluster.broker(0), 0, batch(&["a"]), Acks::All).await;
+    cluster.stop_broker(0).await;
+    let open = || {
+        let path = cluster.folder(0);
+        DataFolder::open(RealDisk, path, BrokerId(0), Millis(0)).expect("a folder")
+    };
+    // The first opening takes the mark of the orderly stop away: the second finds none.
+    let after_stop = recover(&open(), |_| LogConfig::default()).expect("readable");
+    assert_eq!(after_stop.ineligible, []);
+    drop(after_stop);
+    let after_crash = recover(&open(), |_| LogConfig::default()).expect("readable");
+    assert_eq!(after_crash.ineligible, [id]);
 }
