@@ -554,3 +554,35 @@ fn idle_producers_are_forgotten() {
     node.log.retain(later, Offset(0)).expect("nothing fails");
     assert_eq!(node.append(&producer_batch(9, 77, "v")), Offset(1));
 }
+
+#[test]
+fn a_follower_may_begin_within_a_batch() {
+    let (leader_disk, follower_disk) = (FaultyDisk::new(1), FaultyDisk::new(2));
+    let mut leader = start(&leader_disk, &small_segments());
+    leader.append(&batch("a", 5));
+    leader.append(&batch("b", 5));
+    leader.sync();
+    leader.log.advance_start(Offset(3)).expect("nothing fails");
+    let mut follower = start(&follower_disk, &small_segments());
+    follower.log.reset(Offset(3)).expect("nothing fails");
+    let bytes = leader
+        .log
+        .reader()
+        .read_bytes(Offset(3), leader.log.end(), 9999, true)
+        .expect("in the log");
+    follower
+        .log
+        .append_as_follower(&bytes)
+        .expect("the batch holds the start");
+    follower.sync();
+    for _ in 0..2 {
+        assert_eq!(
+            (follower.log.start(), follower.log.end()),
+            (Offset(3), Offset(10))
+        );
+        assert_eq!(values(&follower.log.reader()), values(&leader.log.reader()));
+        drop(follower);
+        follower_disk.power_loss();
+        follower = start(&follower_disk, &small_segments());
+    }
+}

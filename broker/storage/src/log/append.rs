@@ -105,6 +105,38 @@ impl<D: Disk> Log<D> {
         now: Option<Millis>,
     ) -> Result<FollowerAppend, AppendError> {
         self.shared.check_writable()?;
+        let start = self.start();
+        let within = self.restart_before_start(records)?;
+        let done = self.append_verbatim(records, now)?;
+        if within {
+            self.advance_start(start)?;
+        }
+        Ok(done)
+    }
+
+    /// A leader's log may start within a batch (delete-records); a follower that begins there is
+    /// sent the whole batch, so its empty log begins at the batch's base instead, and its start
+    /// is put back once the batch is there (as Kafka's `appendRecordsToFollowerOrFutureReplica`).
+    fn restart_before_start(&mut self, records: &[u8]) -> Result<bool, AppendError> {
+        let (start, end) = (self.shared.start(), self.shared.end());
+        if start != end {
+            return Ok(false);
+        }
+        let Some(first) = whole_batch(records)? else {
+            return Ok(false);
+        };
+        let holds_start = first.base_offset < start && first.next_offset() > start;
+        if holds_start {
+            self.reset(Offset(first.base_offset))?;
+        }
+        Ok(holds_start)
+    }
+
+    fn append_verbatim(
+        &mut self,
+        records: &[u8],
+        now: Option<Millis>,
+    ) -> Result<FollowerAppend, AppendError> {
         let mut headers = Vec::new();
         let mut size = 0;
         let mut next = self.shared.end();

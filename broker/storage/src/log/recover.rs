@@ -228,13 +228,10 @@ impl<D: Disk> Log<D> {
             *active.contents_mut() = contents;
         }
         let end = summary.end;
-        let start = self
-            .shared
-            .start()
-            .max(self.shared.segments()[0].base)
-            .min(end);
+        let start = self.shared.start().max(self.shared.segments()[0].base);
         self.shared.start.store(start, Ordering::Release);
         self.shared.end.store(end, Ordering::Release);
+        self.lower_start_to_end()?;
         let first_ms = Millis(summary.first_timestamp).min(self.opened_at);
         self.active_since = (summary.size > 0).then_some(if first_ms.0 >= 0 {
             first_ms

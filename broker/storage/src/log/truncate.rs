@@ -76,7 +76,18 @@ impl<D: Disk> Log<D> {
         self.compacted_to = self.compacted_to.min(new_end);
         self.remove_snapshots(|offsets| offsets.retain(|&offset| offset > new_end));
         self.load_producers()?;
-        self.sync_all()
+        self.sync_all()?;
+        self.lower_start_to_end()
+    }
+
+    /// A log that was cut within the batch that holds its start begins where it ends.
+    pub(super) fn lower_start_to_end(&self) -> Result<()> {
+        let end = self.shared.end();
+        if self.shared.start() > end {
+            self.store_start(end)?;
+            self.shared.start.store(end, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// The segment that becomes the active one, and offset and position where it will end.
