@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::info;
+use tracing::{debug, info};
 use weir_api::{JoinedGroup, SyncedGroup};
 use weir_core::cluster::Image;
 use weir_core::group::{GroupConfig, GroupError, Time, Waiter};
@@ -110,12 +110,16 @@ async fn run(
         _ = &mut stopped => return,
         groups = load::load(&*coordinator.log, partition, settings, now) => groups,
     };
-    info!(%partition, %epoch, groups = groups.len(), "coordinating groups");
+    if groups.is_empty() {
+        debug!(%partition, %epoch, "coordinating, no groups yet");
+    } else {
+        info!(%partition, %epoch, groups = groups.len(), "coordinating groups");
+    }
     coordinator.groups = groups;
     coordinator.resume();
     loaded.store(true, Ordering::Release);
     coordinator.serve(inbox, stopped).await;
-    info!(%partition, %epoch, "no longer coordinating groups");
+    debug!(%partition, %epoch, "no longer coordinating groups");
 }
 
 impl Coordinator {
