@@ -1,8 +1,9 @@
 """Weir on Kubernetes: the operator installed, QueueClusters and Topics made and looked at."""
 
 import copy
+import re
 
-from .base import ROOT, await_condition
+from .base import ROOT, Failed, await_condition
 from .java import topic_admin
 
 SYSTEM = "weir-system"
@@ -10,11 +11,28 @@ RELEASE = "weir"
 API = "weir.dev/v1alpha1"
 
 
+CHART = ROOT / "charts" / "weir"
+INSTALL = ROOT / "charts" / "install.yaml"
+
+
+def values(lab):
+    return ["--set", f"image.repository={lab.image('weir-operator')}", "--set", f"image.tag={lab.tag}",
+            "--set", f"brokerImage={lab.image('weir-broker')}:{lab.tag}"]
+
+
 def install_by_helm(lab, *extra):
-    values = ["--set", f"image.repository={lab.image('weir-operator')}", "--set", f"image.tag={lab.tag}",
-              "--set", f"brokerImage.repository={lab.image('weir-broker')}", "--set", f"brokerImage.tag={lab.tag}"]
-    lab.kube.helm("upgrade", "--install", RELEASE, ROOT / "charts" / "weir", "-n", SYSTEM, "--create-namespace",
-                  *values, *extra, "--wait", "--timeout", "180s")
+    lab.kube.helm("upgrade", "--install", RELEASE, CHART, "-n", SYSTEM, "--create-namespace", *values(lab), *extra,
+                  "--wait", "--timeout", "180s")
+
+
+def install_yaml(lab):
+    """The generated manifests as they are committed, with the images of this run."""
+    text = INSTALL.read_text(encoding="utf-8")
+    text, operators = re.subn(r'image: "?weir-operator:[^"\s]+"?', f"image: {lab.image('weir-operator')}:{lab.tag}", text)
+    text, brokers = re.subn(r'value: "?weir-broker:[^"\s]+"?', f"value: {lab.image('weir-broker')}:{lab.tag}", text)
+    if operators != 1 or brokers != 1:
+        raise Failed(f"{INSTALL} names no images that can be replaced")
+    return text
 
 
 def uninstall_by_helm(lab):
