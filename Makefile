@@ -29,7 +29,7 @@ unit: deps ## tests that need nothing but this machine's processor
 	cargo nextest run --locked --workspace --no-fail-fast
 
 sim: deps ## the simulated cluster: 200 seeds of 5,000 operations and 20 faults each
-	cargo run --locked --release --quiet -p weir-sim -- --seeds 200
+	cargo run --locked --quiet -p weir-sim -- --seeds 200
 
 compat: build ## real Kafka clients against `weir-broker --dev`
 	$(PYTEST) e2e/compat
