@@ -138,11 +138,12 @@ impl World {
         }
     }
 
-    /// Recovery may find it (damage, or a torn tail if it lies above the durable mark) or not: a
-    /// sealed segment is not read at start.
+    /// Recovery finds it: after an unclean stop it reads the last segment of each log. (After a
+    /// clean one nothing is read, and it is found by whoever checks the CRC: another story.)
     fn flip_bit(&mut self, id: BrokerId) {
         let waits = |m: &crate::broker::Machine| m.awaits_new_folder;
-        if self.machines.iter().any(waits) || !is_dispensable(&self.quorum.image, id) {
+        let up = self.process_mut(id).is_some();
+        if !up || self.machines.iter().any(waits) || !is_dispensable(&self.quorum.image, id) {
             return;
         }
         self.kill_if_up(id, Death::Kill);
