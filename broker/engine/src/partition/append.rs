@@ -2,6 +2,7 @@
 
 use weir_api::{Acks, Appended, Error};
 use weir_core::replica::Role;
+use weir_storage::LeaderAppend;
 
 use super::around::Around;
 use super::commands::Append;
@@ -44,26 +45,13 @@ impl Slot {
                 return ticket.fail(errors::of_append(e));
             }
         };
-        let end = written.last_offset.plus(1);
-        let metrics = &around.hub.metrics;
-        if written.duplicate {
-            add(&metrics.duplicate_requests, 1);
-        } else {
-            add(&metrics.appended_bytes, bytes);
-            add(&metrics.appended_requests, 1);
-            let count = end.0 - written.base_offset.0;
-            add(
-                &metrics.appended_records,
-                usize::try_from(count).unwrap_or(0),
-            );
-            around.round_bytes += bytes;
-            self.grown(around);
-        }
+        self.took_in(around, &written, bytes);
         let appended = Appended {
             base_offset: written.base_offset,
             append_time_ms: written.append_time_ms,
             log_start: self.log.start(),
         };
+        let end = written.last_offset.plus(1);
         let done = match acks {
             Acks::None => true,
             // A write not yet told to the rules cannot be satisfied, whatever they say.
@@ -86,5 +74,21 @@ impl Slot {
             Acks::All => self.all_waits.insert(wait),
             _ => self.leader_waits.insert(wait),
         }
+    }
+
+    fn took_in(&mut self, around: &mut Around, written: &LeaderAppend, bytes: usize) {
+        let metrics = &around.hub.metrics;
+        if written.duplicate {
+            return add(&metrics.duplicate_requests, 1);
+        }
+        let count = written.last_offset.0 - written.base_offset.0 + 1;
+        add(&metrics.appended_bytes, bytes);
+        add(&metrics.appended_requests, 1);
+        add(
+            &metrics.appended_records,
+            usize::try_from(count).unwrap_or(0),
+        );
+        around.round_bytes += bytes;
+        self.grown(around);
     }
 }

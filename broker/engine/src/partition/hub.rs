@@ -43,7 +43,6 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn new(
         config: PartitionsConfig,
         folder: Arc<DataFolder<RealDisk>>,

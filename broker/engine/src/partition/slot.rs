@@ -126,7 +126,7 @@ impl Slot {
         }
         match self.config.flush {
             Flush::Async { interval_ms } if !around.stopping => {
-                let wait = i64::try_from(interval_ms).unwrap_or(i64::MAX);
+                let wait = i64::from(interval_ms);
                 self.sync_due = Some(around.now.plus(wait));
                 around.lazy.push(self.id);
             }

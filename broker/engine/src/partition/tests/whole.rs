@@ -111,15 +111,14 @@ async fn write(nodes: &[Node], id: PartitionId, value: &str) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn writes_resume_after_the_leader_was_killed_and_nothing_is_lost() {
-    let dir = tempfile::tempdir().expect("a folder");
+/// Three live brokers, each a voter.
+async fn start_three(dir: &Path) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut seeds = Vec::new();
     for id in 0..3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         seeds.push(listener.local_addr().expect("bound").to_string());
-        let path = dir.path().join(id.to_string());
+        let path = dir.join(id.to_string());
         nodes.push(start(&path, BrokerId(id), listener, &seeds).await);
         if id == 0 {
             nodes[0].quorum.form("whole").await.expect("formed");
@@ -137,6 +136,13 @@ async fn writes_resume_after_the_leader_was_killed_and_nothing_is_lost() {
     let three_voters =
         async || (nodes[0].quorum.members().iter().filter(|m| m.voter).count() == 3).then_some(());
     eventually("three voters", three_voters).await;
+    nodes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_resume_after_the_leader_was_killed_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut nodes = start_three(dir.path()).await;
     let topic = NewTopic {
         id: TopicId(Uuid::new_v4()),
         name: TOPIC.to_owned(),
