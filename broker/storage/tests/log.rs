@@ -586,3 +586,43 @@ fn a_follower_may_begin_within_a_batch() {
         follower = start(&follower_disk, &small_segments());
     }
 }
+
+/// A snapshot is durable at once, the records below it are not: after a power loss it may tell
+/// of records that are no more, and must not be believed once the log has grown past it.
+#[test]
+fn a_snapshot_of_lost_records_is_never_believed() {
+    let mut lost_some = 0;
+    for seed in 0..60 {
+        let disk = FaultyDisk::new(seed);
+        let mut node = start(&disk, &small_segments());
+        for sequence in 0..30 {
+            node.append(&producer_batch(9, sequence, &format!("p{sequence}")));
+        }
+        drop(node);
+        disk.power_loss();
+        let mut node = start(&disk, &small_segments());
+        lost_some += u32::from(node.log.end() < Offset(30));
+        // Longer records, so that segments end elsewhere than before.
+        while node.log.end() < Offset(31) {
+            node.append(&batch(&"other".repeat(15), 1));
+            node.sync();
+        }
+        drop(node);
+        disk.power_loss();
+        let mut node = start(&disk, &small_segments());
+        let there = values(&node.log.reader());
+        for sequence in 0..30 {
+            let value = format!("p{sequence}");
+            let records = producer_batch(9, sequence, &value);
+            if let Ok(done) = node.log.append_as_leader(&records, EPOCH, NOW)
+                && done.duplicate
+            {
+                assert_eq!(there[done.base_offset.0 as usize], value, "seed {seed}");
+            }
+        }
+    }
+    assert!(
+        lost_some > 10,
+        "the power losses lost something: {lost_some}"
+    );
+}
