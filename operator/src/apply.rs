@@ -300,7 +300,7 @@ fn contains(live: &Value, wanted: &Value) -> bool {
 /// Whether the API server drops such a value when it stores it.
 fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null => true,
+        Value::Null | Value::Bool(false) => true,
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,

@@ -9,6 +9,7 @@ mod storage;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 pub use config::{BrokerConfig, Flush, TimestampType};
@@ -137,10 +138,10 @@ pub enum ImagePullPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8), inner(length(max = 32)))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32})))]
     pub requests: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8), inner(length(max = 32)))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32})))]
     pub limits: BTreeMap<String, String>,
 }
 
@@ -188,6 +189,6 @@ pub enum NamespacesFrom {
 #[serde(rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Every label must be there with its value.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 16), inner(length(max = 63)))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16, "additionalProperties" = json!({"type": "string", "maxLength": 63})))]
     pub match_labels: BTreeMap<String, String>,
 }
