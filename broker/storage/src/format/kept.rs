@@ -16,7 +16,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::hex, *};
+
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(hex(&encode(3)), "0801000000000001412da0a503");
+    }
 
     #[test]
     fn flags_come_back() {

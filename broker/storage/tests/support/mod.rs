@@ -126,3 +126,10 @@ pub fn values(reader: &LogReader<FaultyDisk>) -> Vec<String> {
     };
     read_all(reader).iter().map(value).collect()
 }
+
+/// One record of an idempotent producer's epoch 0.
+pub fn producer_batch(id: i64, sequence: i32, value: &str) -> Bytes {
+    let mut builder = BatchBuilder::new().producer(id, 0, sequence);
+    builder.push(NOW.0, Some(b"k"), Some(value.as_bytes()));
+    builder.build()
+}
