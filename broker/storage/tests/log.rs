@@ -2,11 +2,10 @@
 
 mod support;
 
-use bytes::Bytes;
 use support::*;
 use weir_storage::{
-    AppendError, BatchBuilder, FaultyDisk, LogConfig, ReadError, Recovery, StorageError,
-    TimestampType, for_each_batch,
+    AppendError, FaultyDisk, LogConfig, ReadError, Recovery, StorageError, TimestampType,
+    for_each_batch,
 };
 use weir_types::{LeaderEpoch, Millis, Offset};
 
