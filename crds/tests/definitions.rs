@@ -138,7 +138,8 @@ fn a_resource_nobody_has_seen_is_not_ready() {
 fn clusters_that_contradict_themselves_are_refused() {
     let refused = |edit: fn(&mut Value)| broken(CLUSTERS, None, &cluster(edit));
     assert_eq!(refused(|_| {}), Vec::<String>::new());
-    let cases: [(fn(&mut Value), &str); 7] = [
+    type Case = (fn(&mut Value), &'static str);
+    let cases: [Case; 7] = [
         (
             |s| s["listeners"][1]["port"] = json!(9092),
             "ports of listeners must differ",

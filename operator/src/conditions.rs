@@ -68,6 +68,24 @@ impl Verdict {
         }
     }
 
+    /// The same said of a resource about which `serving` holds: one that does not serve is not
+    /// ready, whatever else is under way. That a single broker restarts does not count.
+    #[must_use]
+    pub fn given(self, serving: &Verdict) -> Self {
+        let down = match serving {
+            Verdict::Working { reason, .. } => reason != "BrokersNotReady",
+            Verdict::Stalled { .. } => true,
+            Verdict::Ready { .. } | Verdict::ReadyBut { .. } => false,
+        };
+        match self {
+            Verdict::ReadyBut { reason, message } if down => {
+                let message = format!("{message}; {}", serving.message());
+                Verdict::Working { reason, message }
+            }
+            said => said,
+        }
+    }
+
     pub fn reason(&self) -> &str {
         match self {
             Verdict::Ready { .. } => "Ready",

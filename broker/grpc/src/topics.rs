@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tonic::Status;
 use weir_api::{
-    AlterConfig, Caller, ConfigOp, ConfigSource, ConfigTarget, Engine, Error, NewTopic, TopicRef, TopicView,
+    AlterConfig, Caller, ConfigOp, ConfigSource, ConfigTarget, Engine, Error, NewTopic, TopicRef,
+    TopicView,
 };
 use weir_proto::admin as pb;
 

@@ -133,15 +133,18 @@ pub enum ImagePullPolicy {
     Never,
 }
 
+/// The quantities that people write for CPU and memory.
+const QUANTITY: &str = "^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$";
+
 /// CPU and memory of a broker, as Kubernetes quantities.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32})))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32, "pattern": QUANTITY})))]
     pub requests: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32})))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = json!({"type": "string", "maxLength": 32, "pattern": QUANTITY})))]
     pub limits: BTreeMap<String, String>,
 }
 

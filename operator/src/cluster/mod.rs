@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod build;
 pub mod facts;
+mod objects;
 pub mod observe;
 pub mod plan;
 mod roll;
@@ -14,8 +15,6 @@ pub mod validate;
 
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::DeleteParams;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
@@ -28,15 +27,10 @@ use crate::conditions::{Verdict, now};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka_config::difference;
-use build::{
-    RACK_ANNOTATION, build_account, build_budget, build_config_map, build_secrets, build_services,
-    build_stateful_set, owner,
-};
+use build::RACK_ANNOTATION;
 use observe::{Brokers, Observed};
 use plan::{Facts, Step};
 use roll::Replaced;
-use storage::Growth;
-use tls::Certificates;
 use validate::{Valid, validate};
 
 /// Field manager of this controller.
@@ -129,10 +123,11 @@ async fn advance(
     let observed = observe::observe(&ctx.client, &valid).await?;
     let unix = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     let certificates = tls::certificates(&valid.names, &observed.secrets, unix)?;
-    let objects = match apply_objects(cluster, applier, &valid, &observed, &certificates).await? {
-        Ok(objects) => objects,
-        Err(verdict) => return Ok(verdict),
-    };
+    let objects =
+        match objects::apply_objects(cluster, applier, &valid, &observed, &certificates).await? {
+            Ok(objects) => objects,
+            Err(verdict) => return Ok(verdict),
+        };
     tell_racks(applier, &valid, &observed).await?;
     let identity = certificates.identity();
     let brokers = observe::ask(&ctx.brokers, &valid.names, &identity, &observed.pods).await;
@@ -157,155 +152,10 @@ async fn advance(
     }
     let verdict = status::judge(&facts, &brokers, status.formed);
     let rolling = advance_roll(ctx, applier, cluster, &observed, &brokers, &facts, status).await?;
-    Ok(rolling.or(objects.complaint).unwrap_or(verdict))
-}
-
-/// What came of writing the objects.
-struct Written {
-    /// Brokers there are to be.
-    replicas: i32,
-    template_settled: bool,
-    /// Something that a person should know, beside all else.
-    complaint: Option<Verdict>,
-}
-
-async fn apply_objects(
-    cluster: &QueueCluster,
-    applier: &Applier,
-    valid: &Valid,
-    observed: &Observed,
-    certificates: &Certificates,
-) -> Result<Result<Written, Verdict>> {
-    let owner = owner(cluster);
-    let account = build_account(valid, &owner);
-    applier.apply(&account, observed.account.as_ref()).await?;
-    for secret in build_secrets(valid, &owner, certificates) {
-        let live = observed.secrets.get(&secret.name_any());
-        applier.apply(&secret, live).await?;
-    }
-    let (replicas, shrinking) = replicas(valid, observed);
-    for service in build_services(valid, &owner, replicas) {
-        let live = observed.services.get(&service.name_any());
-        applier.apply(&service, live).await?;
-    }
-    sweep_services(applier, valid, observed, replicas).await?;
-    let budget = build_budget(valid, &owner);
-    applier.apply(&budget, observed.budget.as_ref()).await?;
-    storage::own_claims(applier, cluster, valid, observed).await?;
-    let (size, refused) = match storage::grow(applier, valid, observed).await? {
-        Growth::Settled(size) => (size, None),
-        Growth::Refused { size, why } => (size, Some(why)),
-        Growth::Recreating => {
-            return Ok(Err(Verdict::working(
-                "GrowingVolumes",
-                "the StatefulSet is made again with larger claims; the pods stay",
-            )));
-        }
-    };
-    let config_map = build_config_map(valid, &owner);
-    let live_map = observed.config_maps.get(&config_map.name_any());
-    applier.apply(&config_map, live_map).await?;
-    let live = observed.stateful_set.as_ref();
-    let parts = template::choose(valid, live, &config_map.name_any(), replicas, size);
-    let mounted = template::mounted_config(&parts.template);
-    let wanted = build_stateful_set(valid, &owner, parts);
-    // The template is what any pod takes that is made anew, for whatever reason: it is written
-    // only if the API server would take it.
-    if let Err(error) = rehearse(applier, live, &wanted).await {
-        return match error.code() {
-            Some(400 | 422) => Ok(Err(Verdict::stalled("InvalidTemplate", error.to_string()))),
-            _ => Err(error),
-        };
-    }
-    let set = applier.apply(&wanted, live).await?;
-    sweep_config_maps(applier, observed, mounted.as_deref()).await?;
-    let unchanged = live.and_then(|s| s.metadata.generation) == set.metadata.generation;
-    let complaint = |reason: &str, message: String| Verdict::ReadyBut {
-        reason: reason.to_owned(),
-        message,
-    };
-    let shrinking = shrinking.then(|| {
-        let wanted = valid.spec.replicas;
-        let message = format!(
-            "spec.replicas is {wanted}, but there are {replicas} brokers: taking brokers away is not possible yet"
-        );
-        complaint("ScaleInRefused", message)
-    });
-    Ok(Ok(Written {
-        replicas,
-        template_settled: unchanged,
-        complaint: shrinking.or(refused.map(|why| complaint("VolumesCannotGrow", why))),
-    }))
-}
-
-async fn rehearse(
-    applier: &Applier,
-    live: Option<&StatefulSet>,
-    wanted: &StatefulSet,
-) -> Result<()> {
-    let inputs = |set: &StatefulSet| set.annotations().get(build::INPUTS).cloned();
-    let render = |set: &StatefulSet| set.annotations().get(build::RENDER).cloned();
-    let same =
-        |live: &StatefulSet| inputs(live) == inputs(wanted) && render(live) == render(wanted);
-    if live.is_some_and(same) {
-        return Ok(());
-    }
-    applier.rehearse(wanted).await
-}
-
-/// How many brokers there are to be, and whether the resource asks for fewer than there are.
-fn replicas(valid: &Valid, observed: &Observed) -> (i32, bool) {
-    let wanted = valid.spec.replicas;
-    let of_set = observed
-        .stateful_set
-        .as_ref()
-        .and_then(|s| s.spec.as_ref()?.replicas);
-    // Without a StatefulSet its orphaned pods say how many there are.
-    let of_pods = observed.pods.keys().next_back().map_or(0, |n| n + 1);
-    let live = of_set.unwrap_or(of_pods);
-    (wanted.max(live), wanted < live)
-}
-
-/// Takes away Services of listeners that are gone.
-async fn sweep_services(
-    applier: &Applier,
-    valid: &Valid,
-    observed: &Observed,
-    replicas: i32,
-) -> Result<()> {
-    let owner = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference::default();
-    let wanted: Vec<String> = build_services(valid, &owner, replicas)
-        .iter()
-        .map(ResourceExt::name_any)
-        .collect();
-    for (name, service) in &observed.services {
-        if !wanted.contains(name) {
-            applier.delete(service, DeleteParams::default()).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes away configs that neither the template nor a pod mounts.
-async fn sweep_config_maps(
-    applier: &Applier,
-    observed: &Observed,
-    mounted: Option<&str>,
-) -> Result<()> {
-    let mut used: Vec<String> = mounted.map(str::to_owned).into_iter().collect();
-    for pod in observed.pods.values() {
-        let template = k8s_openapi::api::core::v1::PodTemplateSpec {
-            metadata: None,
-            spec: pod.spec.clone(),
-        };
-        used.extend(template::mounted_config(&template));
-    }
-    for (name, map) in &observed.config_maps {
-        if !used.contains(name) {
-            applier.delete(map, DeleteParams::default()).await?;
-        }
-    }
-    Ok(())
+    Ok(match rolling.or(objects.complaint) {
+        Some(said) => said.given(&verdict),
+        None => verdict,
+    })
 }
 
 /// Writes the rack of each pod's node where the broker reads it.
@@ -435,44 +285,66 @@ async fn advance_roll(
             rolling(format!("{message}{}", since.unwrap_or_default()))
         }
         Step::Replace { broker, how } => {
-            let Some(pod) = observed.pods.get(&broker) else {
-                return Ok(None);
-            };
-            let uid = pod.uid().unwrap_or_default();
-            let turn = match status.roll.clone() {
-                Some(turn) if turn.broker == broker && turn.pod_uid == uid => turn,
-                // Stored first: whoever goes on after a crash must know whose turn it is.
-                _ => return rolling(begin(status, broker, uid)),
-            };
-            let message = match roll::replace(applier, brokers, pod, &turn, how).await? {
-                Replaced::Done => {
-                    ctx.metrics.restarts.inc();
-                    let note = format!("pod {} is replaced", pod.name_any());
-                    let reference = cluster.object_ref(&());
-                    ctx.event(
-                        &reference,
-                        EventType::Normal,
-                        "BrokerRestarted",
-                        note.clone(),
-                    )
-                    .await;
-                    note
-                }
-                Replaced::Waiting(why) => {
-                    format!(
-                        "broker {broker} cannot restart yet: {why} (since {})",
-                        turn.since
-                    )
-                }
-            };
-            let message_stored = message.chars().take(1000).collect();
-            status.roll = Some(RollStatus {
-                message: message_stored,
-                ..turn
-            });
-            rolling(message)
+            let turn = Turn { broker, how };
+            let taken = take_turn(ctx, applier, cluster, observed, brokers, turn, status).await?;
+            taken.map_or(Ok(None), rolling)
         }
     }
+}
+
+/// A broker and the way to restart it.
+#[derive(Clone, Copy)]
+struct Turn {
+    broker: i32,
+    how: plan::How,
+}
+
+/// Restarts the broker whose turn it is, or says why not yet.
+async fn take_turn(
+    ctx: &Context,
+    applier: &Applier,
+    cluster: &QueueCluster,
+    observed: &Observed,
+    brokers: &Brokers,
+    Turn { broker, how }: Turn,
+    status: &mut QueueClusterStatus,
+) -> Result<Option<String>> {
+    let Some(pod) = observed.pods.get(&broker) else {
+        return Ok(None);
+    };
+    let uid = pod.uid().unwrap_or_default();
+    let turn = match status.roll.clone() {
+        Some(turn) if turn.broker == broker && turn.pod_uid == uid => turn,
+        // Stored first: whoever goes on after a crash must know whose turn it is.
+        _ => return Ok(Some(begin(status, broker, uid))),
+    };
+    let message = match roll::replace(applier, brokers, pod, &turn, how).await? {
+        Replaced::Done => {
+            ctx.metrics.restarts.inc();
+            let note = format!("pod {} is replaced", pod.name_any());
+            let reference = cluster.object_ref(&());
+            ctx.event(
+                &reference,
+                EventType::Normal,
+                "BrokerRestarted",
+                note.clone(),
+            )
+            .await;
+            note
+        }
+        Replaced::Waiting(why) => {
+            format!(
+                "broker {broker} cannot restart yet: {why} (since {})",
+                turn.since
+            )
+        }
+    };
+    let message_stored = message.chars().take(1000).collect();
+    status.roll = Some(RollStatus {
+        message: message_stored,
+        ..turn
+    });
+    Ok(Some(message))
 }
 
 fn begin(status: &mut QueueClusterStatus, broker: i32, pod_uid: String) -> String {
