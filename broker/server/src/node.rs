@@ -77,7 +77,10 @@ pub async fn run(args: Args) -> Result<()> {
     };
     let node = Node::start(&config).await?;
     if args.dev {
-        node.ready().await?;
+        tokio::select! {
+            () = live(node.quorum.clone(), node.engine.broker()) => {}
+            error = node.quorum.failed() => return Err(error.into()),
+        }
         let took = started.elapsed().as_millis();
         info!(
             "ready in {took} ms: Kafka clients on {}",
@@ -192,11 +195,21 @@ impl Node {
         let served = AdminServer::new(engine.clone(), tls).serve(admin, rest_stop.clone());
         self.rest
             .spawn(async move { served.await.context("admin listener") });
+        let broker = self.engine.broker();
         let face = KafkaFace::new(engine, KafkaConfig::default());
         for (name, socket) in kafka {
-            let served = face.clone().serve(socket, name, faces_stop.clone());
+            let mut stop = faces_stop.clone();
+            let served = face.clone().serve(socket, name, stop.clone());
+            let live = live(self.quorum.clone(), broker);
             self.faces.spawn(async move {
-                served.await;
+                // Until then nothing true could be told; whoever connects waits in the backlog.
+                let open = tokio::select! {
+                    () = live => true,
+                    stopped = stop.wait_for(|stop| *stop) => stopped.is_err(),
+                };
+                if open {
+                    served.await;
+                }
                 Ok(())
             });
         }
@@ -212,17 +225,6 @@ impl Node {
             .form(cluster_id)
             .await
             .with_context(|| format!("cluster {cluster_id}"))
-    }
-
-    /// Waits until the broker may lead.
-    async fn ready(&self) -> Result<()> {
-        let mut images = self.quorum.subscribe();
-        let me = self.engine.broker();
-        images
-            .wait_for(|image| image.is_live(me))
-            .await
-            .map(drop)
-            .map_err(|_| anyhow!("the metadata stopped"))
     }
 
     async fn run(mut self) -> Result<()> {
@@ -296,6 +298,18 @@ async fn open(path: PathBuf, broker: BrokerId) -> Result<(Arc<DataFolder>, Recov
     };
     let opened = tokio::task::spawn_blocking(open).await?;
     opened.with_context(|| format!("data folder {}", named.display()))
+}
+
+/// Waits until the broker may lead; for ever, if the metadata stop.
+async fn live(quorum: Quorum, broker: BrokerId) {
+    let mut images = quorum.subscribe();
+    if images
+        .wait_for(|image| image.is_live(broker))
+        .await
+        .is_err()
+    {
+        std::future::pending().await
+    }
 }
 
 /// Resolves when the disk can be trusted no more.
