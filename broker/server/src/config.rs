@@ -29,6 +29,8 @@ pub struct Config {
     pub health: HealthConfig,
     pub listeners: Vec<ListenerConfig>,
     pub rack: Option<String>,
+    /// A file that names the rack once it is known; `-` stands for none.
+    pub rack_file: Option<PathBuf>,
     /// Forms a new cluster of this id at start, if the folder belongs to none yet. Set on one
     /// broker only; an operator asks for it over the admin channel instead.
     pub form: Option<String>,

@@ -8,6 +8,7 @@ mod health;
 mod logging;
 mod metrics;
 mod node;
+mod rack;
 
 pub use args::Args;
 pub use config::{Address, Config, ListenerConfig};

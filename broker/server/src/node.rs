@@ -24,7 +24,7 @@ use weir_types::BrokerId;
 use crate::config::{Address, Config, TlsConfig};
 use crate::health::{self, Health};
 use crate::metrics::Metrics;
-use crate::{Args, dev, drain};
+use crate::{Args, dev, drain, rack};
 
 /// Every socket, bound before anything else is done: a port that is taken ends the process with
 /// nothing touched.
@@ -125,7 +125,11 @@ impl Node {
         let (folder, recovered) = open(config.data_dir.clone(), broker).await?;
         let net = PeerNet::new();
         let router = PeerRouter::new();
-        let quorum_config = quorum_config(config, broker, &folder, &recovered);
+        let mut quorum_config = quorum_config(config, broker, &folder, &recovered);
+        quorum_config.rack = match &config.rack_file {
+            Some(file) => rack::learn(file).await,
+            None => config.rack.clone(),
+        };
         let quorum = Quorum::start(quorum_config, net.clone(), &router).await?;
         let partitions = Partitions::start(
             PartitionsConfig::new(broker),
@@ -346,7 +350,7 @@ fn quorum_config(
         folder: config.data_dir.clone(),
         folder_id: folder.folder_id(),
         broker,
-        rack: config.rack.clone(),
+        rack: None,
         peer_address: config.peer.advertised.clone(),
         listeners: listeners.collect(),
         seeds: config.seeds.clone(),
