@@ -96,7 +96,7 @@ fn yaml(value: &serde_json::Value) -> Result<String> {
 /// install.yaml is the chart rendered with its defaults. It names a digest of the chart's files,
 /// so that whether it is stale can be told without helm.
 fn install(args: &Args, stale: &mut Vec<PathBuf>) -> Result<()> {
-    let path = args.root.join("deploy/install.yaml");
+    let path = args.root.join("charts/install.yaml");
     let line = format!(
         "{CHART_LINE}{:016x}\n",
         digest(&args.root.join("charts/weir"))?

@@ -79,6 +79,13 @@ pub fn rack(valid: &Valid, pod: &Pod, nodes: &BTreeMap<String, Node>) -> Option<
     node.metadata.labels.as_ref()?.get(key).cloned()
 }
 
+/// What the broker is told of its rack, as soon as its node is known: `-` if that has none.
+pub fn rack_note(valid: &Valid, pod: &Pod, nodes: &BTreeMap<String, Node>) -> Option<String> {
+    valid.spec.racks.as_ref()?;
+    nodes.get(&node_name(pod)?)?;
+    Some(rack(valid, pod, nodes).unwrap_or_else(|| "-".to_owned()))
+}
+
 fn node_address(node: &Node) -> Option<String> {
     let addresses = node.status.as_ref()?.addresses.as_ref()?;
     let of = |type_: &str| {

@@ -161,7 +161,7 @@ async fn advance(
 /// Writes the rack of each pod's node where the broker reads it.
 async fn tell_racks(applier: &Applier, valid: &Valid, observed: &Observed) -> Result<()> {
     for pod in observed.pods.values() {
-        let Some(rack) = addresses::rack(valid, pod, &observed.nodes) else {
+        let Some(rack) = addresses::rack_note(valid, pod, &observed.nodes) else {
             continue;
         };
         if pod.annotations().get(RACK_ANNOTATION) != Some(&rack) {
