@@ -47,7 +47,9 @@ pub async fn channels(target: &Target) -> Result<Vec<(String, Result<Channel>)>>
     let mut channels = Vec::new();
     for pod in found.items {
         let name = pod.name_any();
-        let channel = connect(pods.clone(), name.clone(), tls.clone()).await;
+        let domain = format!("{name}.{cluster}-brokers.{namespace}.svc");
+        let tls = tls.clone().domain_name(domain);
+        let channel = connect(pods.clone(), name.clone(), tls).await;
         channels.push((name, channel));
     }
     if channels.is_empty() {
@@ -90,8 +92,7 @@ async fn tls(client: &Client, namespace: &str, cluster: &str) -> Result<ClientTl
     };
     Ok(ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(field("ca.crt")?))
-        .identity(Identity::from_pem(field("tls.crt")?, field("tls.key")?))
-        .domain_name(format!("{cluster}-brokers.{namespace}.svc")))
+        .identity(Identity::from_pem(field("tls.crt")?, field("tls.key")?)))
 }
 
 async fn connect(pods: Api<Pod>, pod: String, tls: ClientTlsConfig) -> Result<Channel> {
