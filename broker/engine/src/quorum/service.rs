@@ -117,6 +117,11 @@ impl Service {
             return Joined::NotYet("not in a quorum yet".into());
         };
         let image = self.shared.image();
+        if image.raft_nodes.is_empty() {
+            // Ids are given in turn, and the founder runs under the first: it has to take it
+            // before anybody else is let in.
+            return Joined::NotYet("the founder is not recorded yet".into());
+        }
         let alive = image.brokers.get(&join.broker);
         if alive.is_some_and(|b| b.folder != join.folder && !b.fenced) {
             // If that process is gone and nobody noticed, it is noticed now.
