@@ -105,7 +105,7 @@ class QueueCluster:
             return all(sorted(one["isr"]) == sorted(one["replicas"]) and one["leader"] >= 0 for one in partitions)
         await_condition(f"every replica of {topic} in sync", probe, timeout, 1)
 
-    def topic(self, name, namespace=None, **spec):
+    def topic(self, resource, namespace=None, **spec):
         reference = {"name": self.name} if namespace in (None, self.namespace) else {"name": self.name, "namespace": self.namespace}
-        return {"apiVersion": API, "kind": "Topic", "metadata": {"name": name, "namespace": namespace or self.namespace},
+        return {"apiVersion": API, "kind": "Topic", "metadata": {"name": resource, "namespace": namespace or self.namespace},
                 "spec": {"clusterRef": reference} | spec}
