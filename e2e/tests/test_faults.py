@@ -105,7 +105,7 @@ def test_the_whole_kubernetes_cluster_is_restarted(nodes, cluster, under_load):
             for node in workers), 180, 1)
 
     # Records may wait longer than a producer does by default, so some may fail; none may be lost.
-    under_load("every worker node killed and started", fault, pause_s_max=420, failures_allowed=True)
+    under_load("every worker node killed and started", fault, pause_s_max=180, failures_allowed=True)
 
 
 def test_brokers_are_restarted_one_by_one(cluster, under_load):
