@@ -59,10 +59,25 @@ pub enum Command {
     Produce(Produce),
     /// Print records.
     Consume(Consume),
-    /// Take the finalizer off a Topic resource when no operator is left to do it.
-    Release {
-        /// Name of the Topic resource.
-        topic: String,
+    /// Consumer scalers: list (the default), explain.
+    #[command(visible_alias = "scalers")]
+    Scaler {
+        #[command(subcommand)]
+        command: Option<ScalerCommand>,
+    },
+    /// Print manifests of what there is: the QueueCluster and its topics.
+    Export(Export),
+    /// Take the finalizer off Topic resources when no operator is left to do it.
+    Release(Release),
+    /// Restart the brokers of a QueueCluster, as `kubectl rollout restart` would: each when the
+    /// others can spare it.
+    Restart,
+    /// The operator that the brokers obey: its epoch, and how to set it back after etcd was
+    /// restored from a backup (runbook, "The operator's epoch is over").
+    OperatorEpoch {
+        /// Let any operator in again; the next that leads is then the one.
+        #[arg(long)]
+        reset: bool,
     },
 }
 
@@ -117,6 +132,16 @@ pub enum GroupCommand {
     Describe { group: String },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ScalerCommand {
+    List,
+    /// The last decision, with the figures that it was made of.
+    Explain {
+        /// Name of the ConsumerScaler resource.
+        name: String,
+    },
+}
+
 #[derive(Debug, Group)]
 pub struct Produce {
     pub topic: String,
@@ -149,6 +174,28 @@ pub struct Consume {
     /// Wait for more instead of stopping at the end.
     #[arg(short, long)]
     pub follow: bool,
+}
+
+#[derive(Debug, Group)]
+pub struct Export {
+    /// Only these topics.
+    pub topics: Vec<String>,
+    /// Without the QueueCluster.
+    #[arg(long)]
+    pub topics_only: bool,
+    /// Namespace of Topics that no resource owns yet; default: the cluster's.
+    #[arg(long)]
+    pub topic_namespace: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub struct Release {
+    /// Names of Topic resources.
+    #[arg(required_unless_present = "all")]
+    pub topics: Vec<String>,
+    /// Every Topic of the namespace that is being deleted.
+    #[arg(long, conflicts_with = "topics")]
+    pub all: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

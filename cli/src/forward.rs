@@ -58,7 +58,8 @@ pub async fn channels(target: &Target) -> Result<Vec<(String, Result<Channel>)>>
     Ok(channels)
 }
 
-async fn find_cluster(client: &Client, namespace: &str, name: Option<&str>) -> Result<String> {
+/// The cluster's name: the one that was said, or the only one of the namespace.
+pub async fn find_cluster(client: &Client, namespace: &str, name: Option<&str>) -> Result<String> {
     let clusters: Api<QueueCluster> = Api::namespaced(client.clone(), namespace);
     if let Some(name) = name {
         let found = clusters.get_opt(name).await?;

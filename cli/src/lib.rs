@@ -4,6 +4,7 @@ mod args;
 mod brokers;
 mod commands;
 mod forward;
+mod manifest;
 mod output;
 
 use clap::Parser as _;
@@ -36,11 +37,22 @@ pub fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let format = args.output;
-    if let Command::Release { topic } = &args.command {
-        return commands::release::run(&args.target, topic).await;
+    match &args.command {
+        Command::Release(which) => {
+            return commands::release::run(&args.target, which, format).await;
+        }
+        Command::Export(what) => return commands::export::run(&args.target, what).await,
+        Command::Scaler { command } => {
+            return commands::scaler::run(&args.target, command.as_ref(), format).await;
+        }
+        Command::Restart => return commands::restart::run(&args.target, format).await,
+        _ => {}
     }
     let brokers = Brokers::connect(&args.target).await?;
     match args.command {
+        Command::OperatorEpoch { reset } => {
+            commands::operator_epoch::run(&brokers, reset, format).await
+        }
         Command::Status => commands::status::run(&brokers, format).await,
         Command::Topics { command } => match command {
             None | Some(TopicCommand::List { internal: false }) => {
@@ -52,9 +64,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
             Some(TopicCommand::Describe { name }) => {
                 commands::topics::describe(&brokers, &name, format).await
             }
-            Some(TopicCommand::Create(new)) => commands::topics::create(&brokers, new).await,
-            Some(TopicCommand::Alter(change)) => commands::topics::alter(&brokers, change).await,
-            Some(TopicCommand::Delete { name }) => commands::topics::delete(&brokers, &name).await,
+            Some(TopicCommand::Create(new)) => {
+                commands::topics::create(&brokers, new, format).await
+            }
+            Some(TopicCommand::Alter(change)) => {
+                commands::topics::alter(&brokers, change, format).await
+            }
+            Some(TopicCommand::Delete { name }) => {
+                commands::topics::delete(&brokers, &name, format).await
+            }
         },
         Command::Groups { command } => match command {
             None | Some(GroupCommand::List) => commands::groups::list(&brokers, format).await,
@@ -62,8 +80,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
                 commands::groups::describe(&brokers, &group, format).await
             }
         },
-        Command::Produce(produce) => commands::produce::run(&brokers, produce).await,
+        Command::Produce(produce) => commands::produce::run(&brokers, produce, format).await,
         Command::Consume(consume) => commands::consume::run(&brokers, consume, format).await,
-        Command::Release { .. } => Ok(()),
+        Command::Release(_) | Command::Export(_) | Command::Restart | Command::Scaler { .. } => {
+            Ok(())
+        }
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use crate::{QueueCluster, Topic};
+use crate::{ConsumerScaler, QueueCluster, Topic};
 
 /// Largest manifest: `kubectl apply` stores it whole in an annotation of at most 262,144 bytes.
 pub const CRD_BYTES_MAX: usize = 200_000;
@@ -29,6 +29,10 @@ pub fn manifests() -> Vec<Manifest> {
         Manifest {
             file: "topics.yaml",
             definition: finished(Topic::crd()),
+        },
+        Manifest {
+            file: "consumerscalers.yaml",
+            definition: finished(ConsumerScaler::crd()),
         },
     ]
 }

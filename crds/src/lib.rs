@@ -6,22 +6,30 @@
 mod cluster;
 mod condition;
 mod generate;
+mod scaler;
 mod topic;
 mod units;
 
 pub use cluster::{
-    AntiAffinity, BrokerConfig, BrokerState, BrokerStatus, EnvVar, Flush, ImagePullPolicy,
-    LabelSelector, Listener, ListenerStatus, ListenerType, NamespacesFrom, PartitionTotals,
-    PodTemplate, Protocol, QueueCluster, QueueClusterSpec, QueueClusterStatus, Racks, Resources,
-    RollStatus, Spread, Storage, TimestampType, Toleration, TopicNamespaces, WhenDeleted,
-    WhenScaled,
+    AntiAffinity, Balance, BalanceState, BalanceStatus, BalanceTask, BrokerConfig, BrokerState,
+    BrokerStatus, EnvVar, ExternalTrafficPolicy, Flush, ImagePullPolicy, LabelSelector,
+    LeadersAway, Listener, ListenerStatus, ListenerType, LostBroker, Moves, NamespacesFrom, Nodes,
+    PartitionTotals, PodTemplate, Progress, Protocol, QueueCluster, QueueClusterSpec,
+    QueueClusterStatus, Racks, ReadFrom, Resources, Roll, RollAtOnce, RollMember, RollStatus,
+    ScalingPhase, ScalingStatus, Spread, Storage, TimestampType, Toleration, TopicNamespaces,
+    WhenDeleted, WhenScaled,
 };
 pub use condition::{Condition, ConditionStatus};
 pub use generate::{CRD_BYTES_MAX, Manifest, manifests};
-pub use topic::{
-    Adopt, Cleanup, ClusterRef, DeletionPolicy, Topic, TopicConfig, TopicSpec, TopicStatus,
+pub use scaler::{
+    ConsumerScaler, ConsumerScalerSpec, ConsumerScalerStatus, KafkaSource, NoCommit,
+    ScalerDecision, ScalerInputs, ScalerSource, TargetRef,
 };
-pub use units::{UnitError, parse_bytes, parse_millis};
+pub use topic::{
+    Adopt, Cleanup, ClusterRef, DeletionPolicy, Difference, Drift, Topic, TopicConfig, TopicSpec,
+    TopicStatus,
+};
+pub use units::{UnitError, format_bytes, format_millis, parse_bytes, parse_millis};
 
 /// API group of every resource.
 pub const GROUP: &str = "weir.dev";

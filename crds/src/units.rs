@@ -6,9 +6,13 @@ use thiserror::Error;
 pub(crate) const DURATION: &str = "^[0-9]{1,10}(ms|s|m|h|d)$";
 /// The same, or for ever.
 pub(crate) const DURATION_OR_FOREVER: &str = "^(Forever|[0-9]{1,10}(ms|s|m|h|d))$";
+/// The same, or not at all.
+pub(crate) const DURATION_OR_NEVER: &str = "^(Never|[0-9]{1,10}(ms|s|m|h|d))$";
 /// Pattern of a size in bytes.
 pub(crate) const SIZE: &str = "^[0-9]{1,15}(Ki|Mi|Gi|Ti|k|M|G|T)?$";
-/// The same, or without a bound.
+/// Pattern of bytes a second, one at least.
+pub(crate) const RATE: &str = "^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$";
+/// A size, or without a bound.
 pub(crate) const SIZE_OR_UNLIMITED: &str = "^(Unlimited|[0-9]{1,15}(Ki|Mi|Gi|Ti|k|M|G|T)?)$";
 
 /// Why a duration or size cannot be read.
@@ -79,6 +83,54 @@ pub fn parse_bytes(text: &str) -> Result<i64, UnitError> {
     scaled(text, &units)
 }
 
+/// The largest unit that divides the number, and how many of it there are.
+fn divided(number: i64, units: &[(&str, i64)]) -> Option<String> {
+    let fits = |(_, factor): &&(&str, i64)| number % factor == 0;
+    let (name, factor) = units.iter().find(fits)?;
+    Some(format!("{}{name}", number / factor))
+}
+
+/// Milliseconds as they are written, shortest: `7d`, `90s`; -1 is `Forever`. `None` for other
+/// negative numbers and those that have no room.
+pub fn format_millis(ms: i64) -> Option<String> {
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ];
+    match ms {
+        -1 => Some("Forever".to_owned()),
+        0 => Some("0ms".to_owned()),
+        1.. => divided(ms, &units).filter(|text| within(text, 10)),
+        _ => None,
+    }
+}
+
+/// Bytes as they are written, shortest: `64Mi`; -1 is `Unlimited`. `None` for other negative
+/// numbers and those that have no room.
+pub fn format_bytes(bytes: i64) -> Option<String> {
+    let units = [
+        ("Ti", 1 << 40),
+        ("Gi", 1 << 30),
+        ("Mi", 1 << 20),
+        ("Ki", 1 << 10),
+        ("", 1),
+    ];
+    match bytes {
+        -1 => Some("Unlimited".to_owned()),
+        0 => Some("0".to_owned()),
+        1.. => divided(bytes, &units).filter(|text| within(text, 15)),
+        _ => None,
+    }
+}
+
+/// Whether the schema's patterns have room for the digits.
+fn within(text: &str, digits_max: usize) -> bool {
+    text.chars().filter(char::is_ascii_digit).count() <= digits_max
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +143,22 @@ mod tests {
         assert_eq!(parse_bytes("1Gi"), Ok(1 << 30));
         assert_eq!(parse_bytes("1048588"), Ok(1_048_588));
         assert_eq!(parse_bytes("Unlimited"), Ok(-1));
+    }
+
+    #[test]
+    fn what_is_written_reads_as_the_same() {
+        for ms in [-1, 0, 1, 250, 90_000, 3_600_000, 604_800_000] {
+            let text = format_millis(ms).expect("it has room");
+            assert_eq!(parse_millis(&text), Ok(ms), "{text}");
+        }
+        for bytes in [-1, 0, 1, 1_048_588, 1 << 30, 3 << 20] {
+            let text = format_bytes(bytes).expect("it has room");
+            assert_eq!(parse_bytes(&text), Ok(bytes), "{text}");
+        }
+        assert_eq!(format_millis(604_800_000).as_deref(), Some("7d"));
+        assert_eq!(format_bytes(64 << 20).as_deref(), Some("64Mi"));
+        assert_eq!(format_millis(-2), None);
+        assert_eq!(format_millis(i64::MAX), None);
     }
 
     #[test]

@@ -30,7 +30,8 @@ fn cluster(edit: impl FnOnce(&mut Value)) -> Value {
             "config": {"minInsyncReplicas": 2},
             "listeners": [
                 {"name": "internal", "protocol": "Kafka", "port": 9092, "type": "Internal"},
-                {"name": "outside", "protocol": "Kafka", "port": 9094, "type": "NodePort"},
+                {"name": "outside", "protocol": "Kafka", "port": 9094, "type": "NodePort",
+                 "annotations": {"example.com/a": "b"}, "externalTrafficPolicy": "Local"},
             ],
             "topicNamespaces": {"from": "Selector", "selector": {"matchLabels": {"weir": "demo"}}},
         },
@@ -55,8 +56,27 @@ fn topic(edit: impl FnOnce(&mut Value)) -> Value {
     topic
 }
 
+fn scaler(edit: impl FnOnce(&mut Value)) -> Value {
+    let mut scaler = json!({
+        "apiVersion": "weir.dev/v1alpha1",
+        "kind": "ConsumerScaler",
+        "metadata": {"name": "billing"},
+        "spec": {
+            "clusterRef": {"name": "demo", "namespace": "mq"},
+            "source": {"kafka": {"group": "billing", "topics": ["Orders.v1"]}},
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "billing"},
+            "minReplicas": 0,
+            "maxReplicas": 12,
+            "drainWithin": "60s",
+        },
+    });
+    edit(&mut scaler["spec"]);
+    scaler
+}
+
 const CLUSTERS: &str = "queueclusters.yaml";
 const TOPICS: &str = "topics.yaml";
+const SCALERS: &str = "consumerscalers.yaml";
 
 #[test]
 fn definitions_fit_the_annotation_of_kubectl_apply() {
@@ -111,7 +131,7 @@ fn everything_that_can_grow_is_bounded() {
         }
     }
     let mut found = Vec::new();
-    for file in [CLUSTERS, TOPICS] {
+    for file in [CLUSTERS, TOPICS, SCALERS] {
         let definition = definition(file);
         let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         for part in ["spec", "status"] {
@@ -139,7 +159,7 @@ fn clusters_that_contradict_themselves_are_refused() {
     let refused = |edit: fn(&mut Value)| broken(CLUSTERS, None, &cluster(edit));
     assert_eq!(refused(|_| {}), Vec::<String>::new());
     type Case = (fn(&mut Value), &'static str);
-    let cases: [Case; 7] = [
+    let cases: [Case; 10] = [
         (
             |s| s["listeners"][1]["port"] = json!(9092),
             "ports of listeners must differ",
@@ -151,6 +171,18 @@ fn clusters_that_contradict_themselves_are_refused() {
         (
             |s| s["listeners"][1]["port"] = json!(9191),
             "ports 9190 to 9199 are the brokers' own",
+        ),
+        (
+            |s| s["listeners"][1]["name"] = json!("admin"),
+            "peer, admin and health are names of the brokers' own ports",
+        ),
+        (
+            |s| s["listeners"][0]["annotations"] = json!({"a": "b"}),
+            "annotations and externalTrafficPolicy are for listeners with Services of their own: NodePort and LoadBalancer",
+        ),
+        (
+            |s| s["listeners"][1]["annotations"] = json!({"weir.dev/applied": "b"}),
+            "annotations of weir.dev/ are the operator's",
         ),
         (
             |s| s["config"]["minInsyncReplicas"] = json!(4),
@@ -171,6 +203,22 @@ fn clusters_that_contradict_themselves_are_refused() {
     ];
     for (edit, message) in cases {
         assert_eq!(refused(edit), [message]);
+    }
+}
+
+/// Two variables of one name would be refused by the API server, and only then.
+#[test]
+fn exactly_the_variables_that_the_operator_sets_are_its_own() {
+    let said = |name: &str| {
+        let env = json!([{"name": name, "value": "x"}]);
+        let one = cluster(|s| s["podTemplate"] = json!({"env": env}));
+        broken(CLUSTERS, None, &one)
+    };
+    for name in ["POD_NAME", "POD_NAMESPACE", "NODE_NAME", "POD_IP"] {
+        assert_eq!(said(name), ["this variable is the operator's"], "{name}");
+    }
+    for name in ["RACK", "RUST_LOG"] {
+        assert_eq!(said(name), Vec::<String>::new(), "{name}");
     }
 }
 
@@ -225,4 +273,28 @@ fn topics_grow_and_keep_their_names() {
         broken(TOPICS, None, &internal),
         ["names that begin with __ are internal; . and .. are no names"]
     );
+}
+
+#[test]
+fn a_scaler_names_a_source_and_bounds_that_make_sense() {
+    let refused = |edit: &dyn Fn(&mut Value)| broken(SCALERS, None, &scaler(|s| edit(s)));
+    assert_eq!(refused(&|_| {}), Vec::<String>::new());
+    assert_eq!(
+        refused(&|s| s["minReplicas"] = json!(13)),
+        ["minReplicas must not exceed maxReplicas"]
+    );
+    let no_source = refused(&|s| s["source"] = json!({}));
+    assert_eq!(no_source, ["name a source: kafka"]);
+    for text in ["1s", "90s", "1h", "1d"] {
+        let said = refused(&|s| s["drainWithin"] = json!(text));
+        assert_eq!(said, Vec::<String>::new(), "{text}");
+    }
+    for (text, message) in [
+        ("500ms", "drainWithin must be at least 1s"),
+        ("25h", "drainWithin must be at most 1d"),
+        ("2d", "drainWithin must be at most 1d"),
+    ] {
+        let said = refused(&|s| s["drainWithin"] = json!(text));
+        assert_eq!(said, [message], "{text}");
+    }
 }

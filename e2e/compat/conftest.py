@@ -7,13 +7,13 @@ import subprocess
 import uuid
 
 import pytest
-from harness.base import CACHE, answers, await_condition, free_ports, weir_broker
+from harness.base import CACHE, WORKER, answers, await_condition, free_ports, weir_broker
 from harness.peers import Broker, Kafka
 
 
 @pytest.fixture(scope="session")
 def bootstrap():
-    folder = CACHE / "compat"
+    folder = CACHE / "compat" / f"worker-{WORKER}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if os.environ.get("COMPAT_SERVER", "weir") == "kafka":
@@ -32,10 +32,7 @@ def bootstrap():
 
 def dev_port():
     """A port with three free ones above it, for the broker's other listeners."""
-    while True:
-        ports = free_ports(4)
-        if ports[3] == ports[0] + 3:
-            return ports[0]
+    return free_ports(4, together=True)[0]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Kafka's own command-line tools, by their classes."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
+from harness.base import Failed
 from harness.java import command, tool
 
 TOOLS = "org.apache.kafka.tools."
@@ -53,6 +55,35 @@ def test_configs_are_set_described_and_removed(bootstrap, made):
     assert "retention.ms=98765" in described and "max.message.bytes=2000000" in described
     configs("--alter", "--delete-config", "retention.ms")
     assert "retention.ms=98765" not in configs("--describe")
+
+
+def test_one_broker_takes_only_what_may_differ_between_brokers(bootstrap):
+    def configs(*words):
+        return tool("kafka.admin.ConfigCommand", "--bootstrap-server", bootstrap, "--entity-type", "brokers", *words)
+
+    rate = "leader.replication.throttled.rate"
+    configs("--entity-name", 0, "--alter", "--add-config", f"{rate}=12345")
+    assert f"{rate}=12345" in configs("--entity-name", 0, "--describe")
+    configs("--entity-name", 0, "--alter", "--delete-config", rate)
+    assert rate not in configs("--entity-name", 0, "--describe")
+    for config in ("log.retention.ms=98765", "num.partitions=3", "min.insync.replicas=2"):
+        with pytest.raises(Failed, match="InvalidConfiguration.*not a broker's own"):
+            configs("--entity-name", 0, "--alter", "--add-config", config)
+    assert "98765" not in configs("--entity-name", 0, "--describe", "--all")
+    configs("--entity-default", "--alter", "--add-config", "log.retention.ms=98765")
+    assert "log.retention.ms=98765" in configs("--entity-name", 0, "--describe", "--all")
+    configs("--entity-default", "--alter", "--delete-config", "log.retention.ms")
+    assert "98765" not in configs("--entity-default", "--describe")
+
+
+def test_names_that_kafka_keeps_or_confuses_are_refused(bootstrap, topic):
+    topics(bootstrap, "--create", "--topic", f"{topic}.a_b")
+    with pytest.raises(Failed, match="(?i)InvalidTopic.*collide"):
+        topics(bootstrap, "--create", "--topic", f"{topic}_a.b")
+    if os.environ.get("COMPAT_SERVER", "weir") == "weir":  # Kafka lets its clients make all but the last.
+        for name in ("__transaction_state", "__share_group_state", "__consumer_offsets", "__cluster_metadata"):
+            with pytest.raises(Failed, match="InvalidTopic.*internal"):
+                topics(bootstrap, "--create", "--topic", name)
 
 
 def test_performance_tools_and_offsets_agree(bootstrap, made):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("WEIR_CACHE", Path.home() / ".cache" / "weir"))
+# Of the processes that share a suite (pytest-xdist), which one this is.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 class Failed(Exception):
@@ -55,22 +57,26 @@ def target_dir():
     return Path(json.loads(out)["target_directory"])
 
 
+def program(name):
+    """One of our programs: of the folder WEIR_PROGRAMS, or as they are shipped (make build)."""
+    folder = Path(os.environ.get("WEIR_PROGRAMS") or target_dir() / "release")
+    if not (folder / name).exists():
+        raise Failed(f"{folder / name} is not built: make build")
+    return folder / name
+
+
 def weir_broker():
-    """The broker's program: WEIR_BROKER, or the newest one that cargo built."""
+    """The broker's program: WEIR_BROKER, or the one that was built."""
     named = os.environ.get("WEIR_BROKER")
-    if named:
-        return Path(named)
-    built = [p for p in (target_dir() / kind / "weir-broker" for kind in ("release", "debug")) if p.exists()]
-    if not built:
-        raise Failed("weir-broker is not built: make build")
-    return max(built, key=lambda path: path.stat().st_mtime)
+    return Path(named) if named else program("weir-broker")
 
 
-def free_ports(count):
-    """Ports of loopback that nobody listens on now, far from those that the kernel gives away."""
+def free_ports(count, together=False):
+    """Ports of loopback that nobody listens on now, far from those that the kernel gives away; `together`: one after another."""
     found, held = [], []
     try:
-        for port in range(19000 + os.getpid() % 1000 * 10, 32000):
+        # Workers begin far from each other.
+        for port in range(19000 + (os.getpid() + 500 * WORKER) % 1000 * 10, 32000):
             with_socket = socket.socket()
             try:
                 with_socket.bind(("127.0.0.1", port))
@@ -78,6 +84,8 @@ def free_ports(count):
                 found.append(port)
             except OSError:
                 with_socket.close()
+                if together:
+                    found.clear()
             if len(found) == count:
                 return found
     finally:

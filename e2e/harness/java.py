@@ -2,12 +2,14 @@
 
 import functools
 import json
+import os
 import subprocess
+import sys
 import threading
 import time
 import uuid
 
-from .base import CACHE, ROOT, Failed, run
+from .base import CACHE, ROOT, Failed, await_condition, run
 
 # What payloads are cut from: the repository's own documents and sources.
 TEXTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "docs", "broker", "operator", "crds", "cli")]
@@ -28,18 +30,33 @@ def tool(main, *args, timeout=300, check=True, stdin=None):
 
 
 class LoadProcess:
-    """A running load program; `events` grows while it runs."""
+    """A running load program; `events` grows while it runs. A `with` block leaves none behind, also where a test fails."""
 
-    def __init__(self, mode, *args, on_event=None):
+    started = []
+
+    def __init__(self, words, on_event=None, env=None):
         self.events = []
         self._on_event = on_event
         self._log = open(CACHE / "load.log", "a", encoding="utf-8")  # noqa: SIM115
-        heap = "768m" if mode in ("produce", "consume") else "192m"
         self.process = subprocess.Popen(
-            command("dev.weir.load.Main", mode, *args, heap=heap),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True)
+            [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=env)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self.started.append(self)
+
+    @classmethod
+    def leave_none(cls, since):
+        """Kills what a test that failed left running, which would disturb the next one: those started as number `since` or later."""
+        for one in cls.started[since:]:
+            if one.process.poll() is None:
+                one.kill()
+        del cls.started[since:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
     def _read(self):
         for line in self.process.stdout:
@@ -54,6 +71,14 @@ class LoadProcess:
     def last(self, kind):
         found = self.of_kind(kind)
         return found[-1] if found else None
+
+    def acknowledged(self):
+        return (self.last("progress") or {}).get("acknowledged", 0)
+
+    def await_more(self, records, timeout=120):
+        """Waits until so many more records are acknowledged than now."""
+        start = self.acknowledged()
+        await_condition(f"{records} more records acknowledged after {start}", lambda: self.acknowledged() > start + records, timeout)
 
     def stop(self):
         """Asks it to end, where it runs until it is told."""
@@ -91,6 +116,38 @@ class LoadProcess:
         return self.last(kind)
 
 
+def java_load(mode, *args, on_event=None):
+    heap = "768m" if mode in ("produce", "consume") else "192m"
+    return LoadProcess(command("dev.weir.load.Main", mode, *args, heap=heap), on_event)
+
+
+class ClientLoad(LoadProcess):
+    """A steady load by librdkafka or aiokafka, which checks itself once it is stopped."""
+
+    def __init__(self, client, bootstrap, topic, partitions, rate):
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "e2e")}
+        super().__init__(
+            [sys.executable, "-m", "harness.client_load", client, "--bootstrap", bootstrap, "--topic", topic,
+             "--run", uuid.uuid4().hex[:8], "--partitions", partitions, "--rate", rate], env=environment)
+
+
+class Account:
+    """What a run sent, and what was found of it."""
+
+    def __init__(self, sent, checked):
+        self.sent, self.checked = sent, checked
+        self.pause_s = sent["pauses"]["partitionMs"] / 1000
+
+    def __str__(self):
+        return (f"{self.sent['acknowledged']:,} acknowledged, {self.checked['lost']} lost, {self.checked['duplicated']} duplicated, "
+                f"{self.sent['failed']} failed, longest pause {self.pause_s:.2f} s in a partition")
+
+    def check(self, failures_allowed=False):
+        """Nothing acknowledged is missing, and nothing failed."""
+        assert self.checked["good"], self.checked
+        assert failures_allowed or self.sent["failed"] == 0, self.sent["failures"]
+
+
 class Load:
     """One run: records produced to a topic, and later looked for. Files of it lie in `folder`."""
 
@@ -103,15 +160,22 @@ class Load:
     def produce(self, on_event=None, **options):
         """Starts a producer; without `records` it runs until it is stopped."""
         texts = [word for text in TEXTS if text.exists() for word in ("--text", text)]
-        return LoadProcess(
+        return java_load(
             "produce", "--bootstrap", self.bootstrap, "--topic", self.topic, "--run", self.run_id,
             "--ledger", self.ledger, *texts, *_named(options), on_event=on_event)
 
     def consume(self, group=None, on_event=None, **options):
         group = group or f"check-{self.run_id}"
-        return LoadProcess(
+        return java_load(
             "consume", "--bootstrap", self.bootstrap, "--topic", self.topic, "--ledger", self.ledger,
             "--group", group, *_named(options), on_event=on_event)
+
+    def end(self, producer, timeout=180):
+        """Ends its producer and looks for every acknowledged record."""
+        producer.stop()
+        sent = producer.result()
+        with self.consume(members=3, timeout=timeout) as check:
+            return Account(sent, check.result())
 
 
 def _named(options):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+from .api import Reader, Unreadable
 from .base import Failed, await_condition, run
 
 
@@ -11,6 +12,7 @@ class Kube:
 
     def __init__(self, env):
         self.env = env
+        self._reader = None
 
     def kubectl(self, *words, stdin=None, check=True, timeout=300):
         return run("kubectl", *words, stdin=stdin, check=check, timeout=timeout, env=self.env)
@@ -35,15 +37,28 @@ class Kube:
             raise Failed(f"taken, though it must not be: {manifest}")
         return done.stderr
 
+    def _read(self, by_reader, by_kubectl):
+        """Over the open connection; whatever that cannot do, by kubectl."""
+        try:
+            if self._reader is None:
+                self._reader = Reader(json.loads(self.kubectl("config", "view", "--minify", "--raw", "-o", "json")))
+            return by_reader(self._reader)
+        except Unreadable:
+            # The cluster may be another one by now.
+            self._reader = None
+            return by_kubectl()
+
     def get(self, kind, name, namespace):
-        return json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
+        return self._read(lambda api: api.get(kind, name, namespace),
+                          lambda: json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json")))
 
     def list(self, kind, namespace=None, selector=None):
         words = ["get", kind, "-o", "json", *(["-n", namespace] if namespace else ["-A"]), *(["-l", selector] if selector else [])]
-        return json.loads(self.kubectl(*words))["items"]
+        return self._read(lambda api: api.list(kind, namespace, selector), lambda: json.loads(self.kubectl(*words))["items"])
 
     def exists(self, kind, name, namespace):
-        return bool(self.kubectl("get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "name").strip())
+        return self._read(lambda api: api.find(kind, name, namespace) is not None,
+                          lambda: bool(self.kubectl("get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "name").strip()))
 
     def delete(self, kind, name, namespace, *words, timeout=180):
         self.kubectl("delete", kind, name, "-n", namespace, "--ignore-not-found", *words, timeout=timeout)

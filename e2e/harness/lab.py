@@ -14,7 +14,8 @@ DISPOSABLE = "weir.dev/disposable"
 class Lab:
     """`E2E_CLUSTER=kind` (default) makes its own; `existing` takes the current context."""
 
-    def __init__(self):
+    def __init__(self, workers=3):
+        self.workers = workers
         self.kind = os.environ.get("E2E_CLUSTER", "kind")
         if self.kind not in ("kind", "existing"):
             raise Failed(f"E2E_CLUSTER is kind or existing, not {self.kind}")
@@ -32,7 +33,7 @@ class Lab:
         if self.kind == "existing":
             self._check_disposable()
         elif fresh or not self.is_up():
-            run(LAB, "create", timeout=3600, loud=True)
+            run(LAB, "create", timeout=3600, loud=True, env=self.kube.env | {"WORKERS": str(self.workers)})
         self._load_images()
 
     def is_up(self):
@@ -60,6 +61,13 @@ class Lab:
         archives = run(ROOT / "e2e" / "images" / "build", self.tag, timeout=3600, loud=True).split()
         for archive in archives:
             run(LAB, "load", archive, loud=True)
+
+    def growing_class(self):
+        """A storage class whose volumes grow; None where nobody has named one."""
+        if self.kind == "existing":
+            return os.environ.get("E2E_GROWING_CLASS")
+        run(LAB, "volumes", timeout=600, loud=True)
+        return "weir-loop"
 
     # What happens to nodes from outside. Only where we made them.
 

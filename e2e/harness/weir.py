@@ -3,8 +3,10 @@
 import copy
 import re
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
 from .base import ROOT, Failed, await_condition
-from .java import topic_admin
 
 SYSTEM = "weir-system"
 RELEASE = "weir"
@@ -37,6 +39,27 @@ def install_yaml(lab):
 
 def uninstall_by_helm(lab):
     lab.kube.helm("uninstall", RELEASE, "-n", SYSTEM, "--ignore-not-found", "--wait", "--timeout", "120s")
+
+
+def operators(kube):
+    """The operator's pods that are not on their way out."""
+    found = kube.list("pods", SYSTEM, "app.kubernetes.io/name=weir-operator")
+    return [one for one in found if "deletionTimestamp" not in one["metadata"]]
+
+
+def leader(kube):
+    """The operator's pod that holds the lease; None while nobody does."""
+    leases = kube.list("leases", SYSTEM)
+    return next((one["spec"].get("holderIdentity") for one in leases if one["spec"].get("holderIdentity")), None)
+
+
+def kill_leader(lab):
+    """The operator's leader dies without a word, and its pod goes; gives its name."""
+    name = leader(lab.kube)
+    if lab.owns_nodes:
+        lab.kill_process(lab.kube.get("pod", name, SYSTEM), "weir-operator")
+    lab.kube.delete("pod", name, SYSTEM, "--grace-period=0", "--force")
+    return name
 
 
 class QueueCluster:
@@ -83,14 +106,22 @@ class QueueCluster:
         def probe():
             ready = [pod for pod in self.pods().values() if self.kube.pod_ready(pod)]
             return len(ready) == count
-        await_condition(f"{count} brokers ready", probe, timeout)
+        await_condition(f"{count} brokers ready", probe, timeout, 0.5)
         self.await_ready(timeout)
+
+    def partitions(self, topic):
+        """The topic's partitions as its clients see them."""
+        try:
+            found = AdminClient({"bootstrap.servers": self.bootstrap(), "log_level": 0}).list_topics(topic, timeout=10).topics[topic]
+        except KafkaException as error:
+            raise Failed(f"nobody describes {topic}: {error}") from error
+        return [{"partition": index, "leader": one.leader, "replicas": one.replicas, "isr": one.isrs}
+                for index, one in sorted(found.partitions.items())]
 
     def leaders(self, topic):
         """Broker id → the partitions of `topic` that it leads."""
-        found = topic_admin(self.bootstrap(), "describe", topic)
         led = {}
-        for one in found["partitions"]:
+        for one in self.partitions(topic):
             led.setdefault(one["leader"], []).append(one["partition"])
         return led
 
@@ -101,9 +132,24 @@ class QueueCluster:
     def await_in_sync(self, topic, timeout=180):
         """Waits until every replica of `topic` is in sync, as its clients see it."""
         def probe():
-            partitions = topic_admin(self.bootstrap(), "describe", topic)["partitions"]
-            return all(sorted(one["isr"]) == sorted(one["replicas"]) and one["leader"] >= 0 for one in partitions)
+            partitions = self.partitions(topic)
+            return partitions and all(sorted(one["isr"]) == sorted(one["replicas"]) and one["leader"] >= 0 for one in partitions)
         await_condition(f"every replica of {topic} in sync", probe, timeout, 1)
+
+    def held(self, topic):
+        """Broker id → how many replicas of `topic` it has."""
+        counts = {}
+        for one in self.partitions(topic):
+            for broker in one["replicas"]:
+                counts[broker] = counts.get(broker, 0) + 1
+        return counts
+
+    def change(self, **spec):
+        self.kube.patch("queuecluster", self.name, self.namespace, {"spec": spec})
+
+    def await_settled(self, timeout):
+        """Waits until nothing is under way: no move, no restart, no broker that comes or goes."""
+        return self.kube.await_status("queuecluster", self.name, self.namespace, "False", condition="Reconciling", timeout=timeout)
 
     def topic(self, resource, namespace=None, **spec):
         reference = {"name": self.name} if namespace in (None, self.namespace) else {"name": self.name, "namespace": self.namespace}

@@ -1,6 +1,7 @@
 """One Kubernetes cluster for the whole run, one operator, one QueueCluster; suites in a fixed order.
 
-E2E_KEEP=1 leaves everything running. After a failure the logs lie in the cache folder, e2e/."""
+E2E_ALL=1 runs those too that are marked as long. E2E_KEEP=1 leaves everything running, E2E_REUSE=1 takes what was left.
+After a failure the logs lie in the cache folder, e2e/."""
 
 import os
 import shutil
@@ -9,18 +10,23 @@ import uuid
 import pytest
 from harness import weir
 from harness.base import CACHE, Failed, say
-from harness.java import Load, topic_admin
+from harness.java import Load, LoadProcess, topic_admin
 from harness.lab import Lab
 
 NAMESPACE = "e2e"
 ARTIFACTS = CACHE / "e2e"
 # Installing comes first, on an empty cluster; what only looks comes before what breaks things.
-ORDER = ["test_install", "test_bad_manifests", "test_topics", "test_command_line", "test_consumers", "test_operator", "test_faults"]
+ORDER = ["test_install", "test_upgrade", "test_bad_manifests", "test_topics", "test_gitops", "test_command_line", "test_consumers",
+         "test_scaler", "test_operator", "test_rolls", "test_balance", "test_scaling", "test_keeping", "test_volumes", "test_nodes", "test_spare", "test_faults"]
 pauses = []
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: ORDER.index(item.module.__name__))
+    if not os.environ.get("E2E_ALL"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -54,21 +60,34 @@ def collect(lab, name):
             (folder / file).write_text(str(error), encoding="utf-8")
 
     keep("all.txt", "get", "all,pvc,nodes", "-A", "-o", "wide")
-    keep("resources.yaml", "get", "queueclusters,topics", "-A", "-o", "yaml")
+    keep("resources.yaml", "get", "queueclusters,topics,consumerscalers", "-A", "-o", "yaml")
     keep("events.txt", "get", "events", "-A", "--sort-by=.lastTimestamp")
-    for pod in lab.kube.list("pods"):
+    try:
+        pods = lab.kube.list("pods")
+    except Exception as error:  # noqa: BLE001  as above
+        (folder / "pods.txt").write_text(str(error), encoding="utf-8")
+        return
+    for pod in pods:
         labels, meta = pod["metadata"].get("labels", {}), pod["metadata"]
         if any(key.startswith(("weir.dev/", "app.kubernetes.io/")) for key in labels):
             for previous in ("", "--previous"):
                 keep(f"{meta['name']}{previous}.log", "logs", meta["name"], "-n", meta["namespace"], "--tail=3000", *([previous] if previous else []))
 
 
+@pytest.fixture(autouse=True)
+def no_load_left():
+    # A module's load was started before its first test.
+    before = len(LoadProcess.started)
+    yield
+    LoadProcess.leave_none(before)
+
+
 @pytest.fixture(scope="session")
 def lab(request):
     shutil.rmtree(ARTIFACTS, ignore_errors=True)
     ARTIFACTS.mkdir(parents=True)
-    one = Lab()
-    one.up()
+    one = Lab(workers=4)
+    one.up(fresh="E2E_REUSE" not in os.environ)
     request.session.stash[LAB_KEY] = one
     yield one
     if not os.environ.get("E2E_KEEP"):

@@ -23,6 +23,13 @@ def topic(**changes):
     return {"apiVersion": "weir.dev/v1alpha1", "kind": "Topic", "metadata": {"name": "bad", "namespace": NAMESPACE}, "spec": spec}
 
 
+def scaler(**changes):
+    spec = {"clusterRef": {"name": "nobody"}, "source": {"kafka": {"group": "g", "topics": ["t"]}},
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+            "minReplicas": 0, "maxReplicas": 4, "drainWithin": "60s"} | changes
+    return {"apiVersion": "weir.dev/v1alpha1", "kind": "ConsumerScaler", "metadata": {"name": "bad", "namespace": NAMESPACE}, "spec": spec}
+
+
 CLUSTERS = {
     "no brokers": ({"replicas": 0}, "spec.replicas"),
     "no size": ({"storage": {}}, "size"),
@@ -50,6 +57,16 @@ TOPICS = {
     "a deletion policy that is none": ({"deletionPolicy": "Perhaps"}, "deletionPolicy"),
 }
 
+SCALERS = {
+    "no source": ({"source": {}}, "kafka"),
+    "no group": ({"source": {"kafka": {"group": "", "topics": ["t"]}}}, "group"),
+    "more at least than at most": ({"minReplicas": 5}, "minReplicas"),
+    "no maximum": ({"maxReplicas": 0}, "maxReplicas"),
+    "a deadline without a unit": ({"drainWithin": "sixty"}, "drainWithin"),
+    "a target without a name": ({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": ""}}, "name"),
+    "a noCommit that is none": ({"noCommit": "Perhaps"}, "noCommit"),
+}
+
 
 @pytest.mark.parametrize("case", CLUSTERS)
 def test_a_queue_cluster_is_refused_with(kube, case):
@@ -61,6 +78,12 @@ def test_a_queue_cluster_is_refused_with(kube, case):
 def test_a_topic_is_refused_with(kube, case):
     changes, word = TOPICS[case]
     assert word in kube.refused(topic(**changes))
+
+
+@pytest.mark.parametrize("case", SCALERS)
+def test_a_consumer_scaler_is_refused_with(kube, case):
+    changes, word = SCALERS[case]
+    assert word in kube.refused(scaler(**changes))
 
 
 def test_what_may_not_change_is_refused(kube):

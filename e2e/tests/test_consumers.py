@@ -4,7 +4,7 @@ import collections
 
 import pytest
 from harness.base import await_condition
-from harness.java import LoadProcess
+from harness.java import java_load
 
 RECORDS = 20_000
 PATIENCE = ("--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=1000")
@@ -17,7 +17,7 @@ def members(cluster, load, tmp_path):
 
     def start(name, *words):
         journal = tmp_path / f"{name}.journal"
-        one = LoadProcess("member", "--bootstrap", load.bootstrap, "--topic", load.topic, "--group", f"g-{load.run_id}",
+        one = java_load("member", "--bootstrap", load.bootstrap, "--topic", load.topic, "--group", f"g-{load.run_id}",
                           "--journal", journal, *PATIENCE, *words)
         one.journal = journal
         started.append(one)

@@ -6,7 +6,7 @@ from harness.base import ROOT, await_condition
 from harness.java import Load, topic_admin
 
 NAMESPACE = "first"
-CRDS = ["queueclusters.weir.dev", "topics.weir.dev"]
+CRDS = ["queueclusters.weir.dev", "topics.weir.dev", "consumerscalers.weir.dev"]
 
 
 def one_broker(lab, namespace):

@@ -58,7 +58,7 @@ def test_a_topic_deleted_behind_the_operators_back_is_said_or_made_again(cluster
 def test_adoption_previews_before_it_overwrites(cluster, admin, name):
     admin("create", name, "retention.ms=5000", partitions=2)
     cluster.kube.apply(cluster.topic(name, partitions=4, config={"retention": "1h"}, deletionPolicy="Delete"))
-    said = cluster.kube.await_status("topic", name, cluster.namespace, "False", "AdoptPreview")
+    said = cluster.kube.await_status("topic", name, cluster.namespace, "False", "AdoptionPreview")
     assert "retention" in said["message"] or "partitions" in said["message"], said
     assert len(admin("describe", name)["partitions"]) == 2, "a preview changes nothing"
     cluster.kube.patch("topic", name, cluster.namespace, {"spec": {"adopt": "Overwrite"}})
@@ -108,7 +108,7 @@ def stranger(cluster):
 
 def test_a_namespace_that_the_cluster_does_not_accept_is_told_so(cluster, stranger, name):
     cluster.kube.apply(cluster.topic(name, namespace=stranger, partitions=1))
-    cluster.kube.await_status("topic", name, stranger, "False", "NotAllowed")
+    cluster.kube.await_status("topic", name, stranger, "False", "NamespaceNotAllowed")
 
 
 def test_status_is_small_and_idle_topics_are_not_written(cluster, topic):

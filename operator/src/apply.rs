@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::policy::v1::Eviction;
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
@@ -16,13 +17,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::drift::Drifts;
 use crate::error::{Error, Result, is_not_found};
-use crate::hash::digest;
+use crate::likeness::with_nulls;
 use crate::metrics::{Metrics, WriteLabels};
 use crate::names::{MANAGED_BY, MANAGER};
-
-/// Remembers what was applied last, so that a field taken away is noticed too.
-pub const APPLIED: &str = "weir.dev/applied";
+use crate::stamp::{Found, encode, found, stamped};
 
 /// How an eviction went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub struct Applier {
     client: Client,
     manager: &'static str,
     metrics: Metrics,
+    drifts: Drifts,
 }
 
 impl Applier {
@@ -48,10 +49,17 @@ impl Applier {
             client,
             manager,
             metrics,
+            drifts: Drifts::default(),
         }
     }
 
-    fn wrote(&self, kind: &str) {
+    /// What was put back that somebody had changed.
+    pub fn drifts(&self) -> &Drifts {
+        &self.drifts
+    }
+
+    /// Counts a write that another made in its name.
+    pub fn wrote(&self, kind: &str) {
         let kind = kind.to_owned();
         self.metrics
             .writes
@@ -63,7 +71,8 @@ impl Applier {
     /// was last seen of it.
     ///
     /// # Errors
-    /// An object of that name exists and is not ours; or the API server refuses.
+    /// An object of that name exists and is not ours; or the API server refuses, for what is
+    /// asked of it or for another reason.
     pub async fn apply<K>(&self, wanted: &K, live: Option<&K>) -> Result<K>
     where
         K: Object,
@@ -71,27 +80,39 @@ impl Applier {
         let kind = K::kind(&()).to_string();
         let name = wanted.name_any();
         // What we did not list may exist without our label.
-        let found = match live {
+        let unlisted = match live {
             Some(_) => None,
             None => self.api(wanted).get_opt(&name).await?,
         };
-        let live = live.or(found.as_ref());
+        let live = live.or(unlisted.as_ref());
         if let Some(live) = live
             && live.labels().get(MANAGED_BY).map(String::as_str) != Some(MANAGER)
         {
             return Err(Error::NotOurs { kind, name });
         }
         let body = stamped(wanted)?;
-        if let Some(live) = live
-            && unchanged(&body, &encode(live)?)
-        {
-            return Ok(live.clone());
-        }
-        tracing::info!(%kind, %name, "apply");
+        let found = live.map(|live| Ok::<_, Error>((live, found(&body, &encode(live)?))));
+        let edited = match found.transpose()? {
+            Some((live, Found::AsWanted)) => return Ok(live.clone()),
+            Some((_, Found::Edited(what))) => Some(format!("{kind} {name}: {what}")),
+            Some((_, Found::Outdated)) | None => None,
+        };
+        tracing::info!(%kind, %name, ?edited, "apply");
         self.wrote(&kind);
         let params = PatchParams::apply(self.manager).force();
         let api = self.api(wanted);
-        Ok(api.patch(&name, &params, &Patch::Apply(body)).await?)
+        let written = api.patch(&name, &params, &Patch::Apply(body)).await;
+        let written = written.map_err(|error| match Error::from(error) {
+            error if matches!(error.code(), Some(400 | 422)) => {
+                let why = error.to_string();
+                Error::Invalid { kind, name, why }
+            }
+            error => error,
+        })?;
+        if let Some(what) = edited {
+            self.drifts.note(what);
+        }
+        Ok(written)
     }
 
     /// Asks whether the API server would take it, without writing.
@@ -186,6 +207,22 @@ impl Applier {
     /// The API server refuses for another reason than the budget.
     pub async fn evict(&self, pod: &Pod) -> Result<Evicted> {
         self.wrote("Eviction");
+        self.ask_eviction(pod, &PostParams::default()).await
+    }
+
+    /// Whether an eviction would be let through now.
+    ///
+    /// # Errors
+    /// As with `evict`.
+    pub async fn may_evict(&self, pod: &Pod) -> Result<Evicted> {
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        self.ask_eviction(pod, &dry).await
+    }
+
+    async fn ask_eviction(&self, pod: &Pod, params: &PostParams) -> Result<Evicted> {
         let name = pod.name_any();
         let eviction = Eviction {
             metadata: meta::ObjectMeta {
@@ -203,7 +240,7 @@ impl Applier {
         };
         let answer: Result<Status, kube::Error> = self
             .api(pod)
-            .create_subresource("eviction", &name, &PostParams::default(), &eviction)
+            .create_subresource("eviction", &name, params, &eviction)
             .await;
         match answer {
             Ok(_) => Ok(Evicted::Done),
@@ -212,6 +249,19 @@ impl Applier {
                 404 | 409 => Ok(Evicted::Gone),
                 _ => Err(kube::Error::Api(status).into()),
             },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a storage class can grow its volumes; `None` if that cannot be told.
+    ///
+    /// # Errors
+    /// The API server did not answer.
+    pub async fn can_grow(&self, class: &str) -> Result<Option<bool>> {
+        let api: Api<StorageClass> = Api::all(self.client.clone());
+        match api.get_opt(class).await {
+            Ok(found) => Ok(found.map(|c| c.allow_volume_expansion == Some(true))),
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -251,93 +301,4 @@ impl<K> Object for K where
         + Serialize
         + DeserializeOwned
 {
-}
-
-fn encode(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::Encode {
-        what: "an object",
-        why: error.to_string(),
-    })
-}
-
-/// The object as it is sent: with its kind, and a digest of itself.
-fn stamped<K: Object>(wanted: &K) -> Result<Value> {
-    let mut body = encode(wanted)?;
-    let mark = digest(body.to_string().as_bytes());
-    body["apiVersion"] = json!(K::api_version(&()));
-    body["kind"] = json!(K::kind(&()));
-    body["metadata"]["annotations"][APPLIED] = json!(mark);
-    Ok(body)
-}
-
-/// Whether `live` was last written from this very body and still says all of it.
-fn unchanged(body: &Value, live: &Value) -> bool {
-    let mark = |v: &Value| v["metadata"]["annotations"][APPLIED].clone();
-    let mut wanted = body.clone();
-    // Objects in lists come without their kind.
-    if let Value::Object(fields) = &mut wanted {
-        fields.remove("apiVersion");
-        fields.remove("kind");
-    }
-    mark(body) == mark(live) && contains(live, &wanted)
-}
-
-/// Whether `live` says at least what `wanted` says. Lists are compared in order and must be of
-/// the same length, but their items may say more.
-fn contains(live: &Value, wanted: &Value) -> bool {
-    match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, value)| {
-            live.get(key)
-                .map_or_else(|| is_empty(value), |live| contains(live, value))
-        }),
-        (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| contains(l, w))
-        }
-        (live, wanted) => live == wanted,
-    }
-}
-
-/// Whether the API server drops such a value when it stores it.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
-/// A merge patch keeps what it does not name: fields of the status that are gone are named null.
-fn with_nulls(before: Option<Value>, mut body: Value) -> Value {
-    if let (Some(Value::Object(before)), Value::Object(now)) = (before, &mut body["status"]) {
-        for key in before.keys() {
-            now.entry(key.clone()).or_insert(Value::Null);
-        }
-    }
-    body
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_that_says_more_contains_one_that_says_less() {
-        let live = json!({"a": 1, "list": [{"x": 1, "defaulted": true}], "other": 2});
-        assert!(contains(&live, &json!({"a": 1, "list": [{"x": 1}]})));
-        assert!(contains(
-            &live,
-            &json!({"a": 1, "none": {}, "nothing": null})
-        ));
-        assert!(!contains(&live, &json!({"a": 2})));
-        assert!(!contains(&live, &json!({"list": []})));
-        assert!(!contains(&live, &json!({"missing": 1})));
-    }
-
-    #[test]
-    fn fields_gone_from_a_status_are_nulled() {
-        let before = json!({"roll": {"broker": 1}, "replicas": 3});
-        let body = with_nulls(Some(before), json!({"status": {"replicas": 3}}));
-        assert_eq!(body, json!({"status": {"replicas": 3, "roll": null}}));
-    }
 }

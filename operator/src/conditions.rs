@@ -180,6 +180,14 @@ pub fn now() -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Seconds since a moment of a status; none if it cannot be read.
+pub fn seconds_since(moment: &str) -> i64 {
+    let Ok(then) = moment.parse::<jiff::Timestamp>() else {
+        return 0;
+    };
+    jiff::Timestamp::now().as_second() - then.as_second()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

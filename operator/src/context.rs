@@ -1,15 +1,21 @@
 //! What every reconcile is given.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::reflector::Store;
+use weir_crds::{QueueCluster, Topic};
 
 use crate::admin::Connector;
 use crate::backoff::Backoff;
+use crate::claims::Claims;
 use crate::metrics::Metrics;
+use crate::scaler::Scalers;
+use crate::term::Term;
+use crate::turns::Turns;
 
 /// Settings of the operator itself.
 #[derive(Clone, Debug)]
@@ -41,6 +47,16 @@ pub struct Context {
     pub metrics: Metrics,
     pub settings: Settings,
     pub backoff: Backoff,
+    /// Which Topics want the same.
+    pub claims: Arc<Claims<Topic>>,
+    /// The clusters as the operator's watch has them, once there is one.
+    pub clusters: OnceLock<Store<QueueCluster>>,
+    /// When a resource may call its cluster's brokers.
+    pub turns: Turns,
+    /// Since when this operator leads, for brokers to tell it from a former one.
+    pub term: Term,
+    /// What is known of backlogs and of those who work on them.
+    pub scalers: Scalers,
     recorder: Recorder,
 }
 
@@ -62,6 +78,11 @@ impl Context {
             metrics,
             settings,
             backoff: Backoff::default(),
+            claims: Arc::default(),
+            clusters: OnceLock::new(),
+            turns: Turns::default(),
+            term: Term::default(),
+            scalers: Scalers::default(),
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::Instant;
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config, Controller};
@@ -23,13 +25,15 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::metrics::{ControllerLabels, ResultLabels};
 use crate::names::{CLUSTER_LABEL, MANAGED_BY, MANAGER};
-use crate::{cluster, topic};
+use crate::topic::drift::Changed;
+use crate::topic::strangers;
+use crate::{cluster, scaler, topic};
 
 /// Reconciles of one controller at a time.
-const CONCURRENCY: u16 = 16;
+pub(crate) const CONCURRENCY: u16 = 16;
 /// Objects of one list request.
-const PAGE: u32 = 500;
-/// Topics waiting to be looked at for drift.
+pub(crate) const PAGE: u32 = 500;
+/// Topics, and clusters, waiting to be looked at for drift.
 const DRIFT_QUEUE: usize = 1024;
 
 /// Where the operator looks: one namespace, or all.
@@ -40,7 +44,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn api<K>(&self, client: &Client) -> Api<K>
+    pub(crate) fn api<K>(&self, client: &Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
@@ -51,30 +55,52 @@ impl Scope {
     }
 }
 
-/// Runs both controllers. Returns only if their watches end.
-pub async fn run(ctx: Arc<Context>, scope: Scope) {
+/// Runs the controllers, that of ConsumerScalers if `scalers` says so. Returns only if their watches
+/// end.
+pub async fn run(ctx: Arc<Context>, scope: Scope, scalers: bool) {
     let (clusters, cluster_writer) = reflector::store();
     let (topics, topic_writer) = reflector::store();
-    let cluster_stream = primary(&ctx.client, &scope, cluster_writer);
-    let topic_stream = primary(&ctx.client, &scope, topic_writer);
-    let (changed, drifted) = mpsc::channel(DRIFT_QUEUE);
+    let cluster_stream = primary(&ctx.client, &scope, cluster_writer, |_| {});
+    let claims = ctx.claims.clone();
+    let index = move |event: &_| claims.observe(event);
+    let topic_stream = primary(&ctx.client, &scope, topic_writer, index);
+    take_census(&ctx, &clusters, &topics);
+    // It is set once: an operator runs once.
+    let _ = ctx.clusters.set(clusters.clone());
+    let (topic_changed, drifted) = mpsc::channel(DRIFT_QUEUE);
+    let (cluster_changed, drifted_clusters) = mpsc::channel(DRIFT_QUEUE);
+    let changed = Changed {
+        topics: topic_changed,
+        clusters: cluster_changed,
+    };
     let drift = topic::drift::watch(ctx.clone(), clusters.clone(), topics.clone(), changed);
     let drift = tokio::spawn(drift);
-    let ended = futures::future::select(
-        Box::pin(run_clusters(&ctx, &scope, cluster_stream, clusters)),
-        Box::pin(run_topics(&ctx, &scope, topic_stream, topics, drifted)),
-    );
-    ended.await;
+    tokio::select! {
+        () = run_clusters(&ctx, &scope, cluster_stream, clusters, drifted_clusters) => {}
+        () = run_topics(&ctx, &scope, topic_stream, topics, drifted) => {}
+        () = scaler::controller::run(&ctx, &scope), if scalers => {}
+    }
     drift.abort();
 }
 
-/// A watch of our own resources that keeps a store of them.
-fn primary<K>(
+/// What the metrics count.
+fn take_census(ctx: &Context, clusters: &Store<QueueCluster>, topics: &Store<Topic>) {
+    let census = &ctx.metrics.census;
+    census.add_clusters(clusters.clone());
+    census.add(topics.clone(), |t| {
+        t.status.as_ref().map_or(&[], |s| &s.conditions)
+    });
+}
+
+/// A watch of our own resources that keeps a store of them; `see` is shown every event.
+fn primary<K, F>(
     client: &Client,
     scope: &Scope,
     writer: reflector::store::Writer<K>,
-) -> impl Stream<Item = Result<K, watcher::Error>> + Send + use<K>
+    see: F,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F>
 where
+    F: Fn(&watcher::Event<K>) + Send + 'static,
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
         + Debug
@@ -89,6 +115,7 @@ where
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
+        .inspect_ok(see)
         .touched_objects()
 }
 
@@ -125,8 +152,16 @@ async fn run_clusters(
     scope: &Scope,
     stream: impl Stream<Item = Result<QueueCluster, watcher::Error>> + Send + 'static,
     store: Store<QueueCluster>,
+    drifted: mpsc::Receiver<ObjectRef<QueueCluster>>,
 ) {
     let client = &ctx.client;
+    let clusters = store.clone();
+    let on_node = move |node: Node| {
+        let name = node.name_any();
+        let there = |c: &Arc<QueueCluster>| cluster::nodes::is_on(c, &name);
+        let mine: Vec<_> = clusters.state().into_iter().filter(there).collect();
+        mine.into_iter().map(|c| ObjectRef::from_obj(&*c))
+    };
     Controller::for_stream(stream, store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .watches_stream(owned::<StatefulSet>(client, scope), |o| of_cluster(&o))
@@ -140,6 +175,9 @@ async fn run_clusters(
         .watches_stream(owned::<PersistentVolumeClaim>(client, scope), |o| {
             of_cluster(&o)
         })
+        .watches_stream(owned::<ServiceAccount>(client, scope), |o| of_cluster(&o))
+        .watches_stream(nodes(client), on_node)
+        .reconcile_on(drifted)
         .run(
             |object, ctx| measured("cluster", object, ctx, cluster::reconcile),
             |object, error, ctx| failed("cluster", &*object, error, &ctx),
@@ -149,6 +187,21 @@ async fn run_clusters(
         .await;
 }
 
+/// A watch of the nodes that tells when one is cordoned or opened, or begins or ends to be ready.
+/// Of each nothing is kept but that.
+fn nodes(client: &Client) -> impl Stream<Item = Result<Node, watcher::Error>> + Send + use<> {
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut seen = std::collections::HashMap::new();
+    watcher(Api::<Node>::all(client.clone()), config)
+        .default_backoff()
+        .touched_objects()
+        .try_filter(move |node| {
+            let state = cluster::nodes::state(Some(node));
+            let news = seen.insert(node.name_any(), state) != Some(state);
+            std::future::ready(news)
+        })
+}
+
 async fn run_topics(
     ctx: &Arc<Context>,
     scope: &Scope,
@@ -156,31 +209,14 @@ async fn run_topics(
     store: Store<Topic>,
     drifted: mpsc::Receiver<ObjectRef<Topic>>,
 ) {
-    let topics = store.clone();
-    let of = move |cluster: QueueCluster| {
-        let key = (cluster.namespace().unwrap_or_default(), cluster.name_any());
-        let here = move |t: &Arc<Topic>| t.cluster_key() == key;
-        let mine: Vec<_> = topics.state().into_iter().filter(here).collect();
-        mine.into_iter().map(|t| ObjectRef::from_obj(&*t))
-    };
-    // A cluster matters to its Topics when it comes, goes, or begins or ends to serve.
-    let config = watcher::Config::default().page_size(PAGE);
-    let clusters = watcher(scope.api::<QueueCluster>(&ctx.client), config)
-        .default_backoff()
-        .touched_objects()
-        .try_filter({
-            let mut seen = std::collections::HashMap::new();
-            move |cluster| {
-                let key = (cluster.namespace(), cluster.name_any());
-                let print = matters(cluster);
-                let news = seen.insert(key, print.clone()) != Some(print);
-                std::future::ready(news)
-            }
-        });
+    let by_cluster = topic::clusters::topics_woken(&ctx.client, scope, store.clone());
+    let namespaces = strangers::labelled_namespaces(&ctx.client, PAGE);
+    let of_namespace = strangers::mapper(store.clone());
     Controller::for_stream(stream, store)
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .watches_stream(clusters, of)
-        .reconcile_on(drifted)
+        .watches_stream(namespaces, of_namespace)
+        .reconcile_on(futures::stream::select(drifted, ctx.claims.clone().woken()))
+        .reconcile_on(by_cluster)
         .run(
             |object, ctx| measured("topic", object, ctx, topic::reconcile),
             |object, error, ctx| failed("topic", &*object, error, &ctx),
@@ -190,18 +226,7 @@ async fn run_topics(
         .await;
 }
 
-/// What of a cluster its Topics depend on.
-fn matters(cluster: &QueueCluster) -> (Option<String>, bool, bool, String) {
-    let status = cluster.status.clone().unwrap_or_default();
-    (
-        cluster.uid(),
-        cluster.metadata.deletion_timestamp.is_some(),
-        status.formed && status.ready_replicas > 0,
-        serde_json::to_string(&cluster.spec.topic_namespaces).unwrap_or_default(),
-    )
-}
-
-async fn measured<K, F>(
+pub(crate) async fn measured<K, F>(
     controller: &'static str,
     object: Arc<K>,
     ctx: Arc<Context>,
@@ -227,7 +252,7 @@ where
     outcome
 }
 
-fn failed<K: Resource>(
+pub(crate) fn failed<K: Resource>(
     controller: &'static str,
     object: &K,
     error: &Error,

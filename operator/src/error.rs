@@ -16,6 +16,13 @@ pub enum Error {
     Certificates(String),
     #[error("{kind} {name} is not ours: it lacks our label")]
     NotOurs { kind: String, name: String },
+    /// Asking again brings the same until somebody changes what is asked for.
+    #[error("the API server refuses {kind} {name}: {why}")]
+    Invalid {
+        kind: String,
+        name: String,
+        why: String,
+    },
     #[error("cannot write {what}: {why}")]
     Encode { what: &'static str, why: String },
 }

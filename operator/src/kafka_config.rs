@@ -1,10 +1,10 @@
 //! Typed settings as Kafka's names and values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weir_crds::{
-    BrokerConfig, Cleanup, Flush, QueueClusterSpec, TimestampType, TopicConfig, UnitError,
-    parse_bytes, parse_millis,
+    BrokerConfig, Cleanup, Flush, QueueClusterSpec, ReadFrom, TimestampType, TopicConfig,
+    UnitError, parse_bytes, parse_millis,
 };
 
 pub type Settings = BTreeMap<String, String>;
@@ -43,6 +43,13 @@ fn timestamp(kind: TimestampType) -> &'static str {
     }
 }
 
+fn replica_selector(read_from: ReadFrom) -> &'static str {
+    match read_from {
+        ReadFrom::Leader => "LeaderSelector",
+        ReadFrom::SameRack => "RackAwareReplicaSelector",
+    }
+}
+
 /// Cluster-wide settings, with the defaults that follow from the number of brokers.
 ///
 /// # Errors
@@ -78,6 +85,11 @@ pub fn cluster_settings(spec: &QueueClusterSpec) -> Result<Settings, UnitError> 
     out.put("offsets.retention.minutes", minutes);
     let delay = config.group_initial_rebalance_delay.as_ref();
     out.millis("group.initial.rebalance.delay.ms", delay)?;
+    let selector = config.consumers_read_from.map(replica_selector);
+    out.put("replica.selector.class", selector);
+    let rate = config.move_rate.as_ref();
+    out.bytes("follower.replication.throttled.rate", rate)?;
+    out.bytes("leader.replication.throttled.rate", rate)?;
     Ok(out.0)
 }
 
@@ -121,7 +133,7 @@ pub fn difference(
 ) -> (Settings, Vec<String>) {
     let set = wanted
         .iter()
-        .filter(|(name, value)| live.get(*name) != Some(value))
+        .filter(|(name, value)| live.get(*name).is_none_or(|now| !same(name, now, value)))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let remove = ours_before
@@ -130,6 +142,14 @@ pub fn difference(
         .cloned()
         .collect();
     (set, remove)
+}
+
+/// Whether two values of a config mean the same: the order in a list says nothing.
+fn same(name: &str, one: &str, other: &str) -> bool {
+    let items = |text: &str| -> BTreeSet<String> {
+        text.split(',').map(|item| item.trim().to_owned()).collect()
+    };
+    one == other || name == "cleanup.policy" && items(one) == items(other)
 }
 
 #[cfg(test)]
@@ -160,6 +180,46 @@ mod tests {
     }
 
     #[test]
+    fn cluster_settings_carry_kafka_names() {
+        let text = serde_json::json!({
+            "replicas": 3,
+            "storage": {"size": "1Gi"},
+            "config": {
+                "minInsyncReplicas": 1, "defaultReplicationFactor": 2, "numPartitions": 3,
+                "autoCreateTopics": true, "retention": "1h", "retentionSize": "1Ki",
+                "segmentSize": "2Ki", "segmentAge": "2h", "messageMaxSize": "3Ki",
+                "flush": "Async", "flushInterval": "5s", "timestampType": "LogAppendTime",
+                "offsetsTopicPartitions": 4, "offsetsTopicReplicationFactor": 1,
+                "offsetsRetention": "6h", "groupInitialRebalanceDelay": "7s",
+                "consumersReadFrom": "Leader", "moveRate": "4Ki",
+            },
+        });
+        let spec: QueueClusterSpec = serde_json::from_value(text).expect("a valid spec");
+        let expected = settings(&[
+            ("auto.create.topics.enable", "true"),
+            ("default.replication.factor", "2"),
+            ("follower.replication.throttled.rate", "4096"),
+            ("group.initial.rebalance.delay.ms", "7000"),
+            ("leader.replication.throttled.rate", "4096"),
+            ("log.message.timestamp.type", "LogAppendTime"),
+            ("log.retention.bytes", "1024"),
+            ("log.retention.ms", "3600000"),
+            ("log.roll.ms", "7200000"),
+            ("log.segment.bytes", "2048"),
+            ("message.max.bytes", "3072"),
+            ("min.insync.replicas", "1"),
+            ("num.partitions", "3"),
+            ("offsets.retention.minutes", "360"),
+            ("offsets.topic.num.partitions", "4"),
+            ("offsets.topic.replication.factor", "1"),
+            ("replica.selector.class", "LeaderSelector"),
+            ("weir.flush", "async"),
+            ("weir.flush.interval.ms", "5000"),
+        ]);
+        assert_eq!(cluster_settings(&spec), Ok(expected));
+    }
+
+    #[test]
     fn only_what_is_ours_counts_as_drift() {
         let wanted = settings(&[("a", "1"), ("b", "2")]);
         let live = settings(&[("a", "1"), ("b", "3"), ("c", "4"), ("theirs", "5")]);
@@ -167,5 +227,35 @@ mod tests {
         let (set, remove) = difference(&wanted, &live, &ours);
         assert_eq!(set, settings(&[("b", "2")]));
         assert_eq!(remove, ["c"]);
+    }
+
+    /// An exported topic is adopted without a difference.
+    #[test]
+    fn what_is_exported_asks_for_what_there_is() {
+        let live = settings(&[
+            ("cleanup.policy", "delete,compact"),
+            ("compression.type", "producer"),
+            ("max.message.bytes", "1048588"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("min.insync.replicas", "2"),
+            ("retention.bytes", "-1"),
+            ("retention.ms", "-1"),
+            ("segment.bytes", "67108864"),
+            ("segment.ms", "90500"),
+            ("weir.flush", "async"),
+            ("weir.flush.interval.ms", "1000"),
+        ]);
+        let (config, rest) = TopicConfig::from_kafka(&live);
+        assert_eq!(rest, settings(&[("compression.type", "producer")]));
+        let wanted = topic_settings(&config).expect("it was read from settings");
+        assert_eq!(wanted.len() + rest.len(), live.len());
+        assert_eq!(difference(&wanted, &live, &[]), (Settings::new(), vec![]));
+    }
+
+    #[test]
+    fn a_list_in_another_order_is_no_difference() {
+        let wanted = settings(&[("cleanup.policy", "compact,delete")]);
+        let live = settings(&[("cleanup.policy", "delete,compact")]);
+        assert_eq!(difference(&wanted, &live, &[]), (Settings::new(), vec![]));
     }
 }

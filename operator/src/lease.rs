@@ -1,6 +1,7 @@
 //! One operator works at a time: a Lease, taken and renewed by PUT with the version that was
 //! read. Expiry is judged by the local monotonic clock, from when a change was last seen. The
-//! lease is no fence: writes carry preconditions of their own.
+//! lease is no fence: writes carry preconditions of their own, and calls of brokers the version of
+//! the write that took the lease (ADR 12).
 
 use std::time::Duration;
 
@@ -53,18 +54,25 @@ impl Elector {
         }
     }
 
-    /// Waits until the lease is ours. Cancel safe.
-    pub async fn acquire(&self) {
+    /// Waits until the lease is ours. Answers the epoch that begins: greater than that of whoever
+    /// had it before; `None` if the API server's versions are no numbers. Cancel safe.
+    pub async fn acquire(&self) -> Option<u64> {
         let mut seen: Option<Seen> = None;
         loop {
             match self.try_acquire(&mut seen).await {
-                Ok(true) => {
-                    tracing::info!(identity = %self.identity, "leading");
+                Ok(Some(lease)) => {
+                    let epoch = epoch(&lease);
+                    tracing::info!(identity = %self.identity, epoch, "leading");
+                    if epoch.is_none() {
+                        tracing::warn!(
+                            "the lease's version is no number: brokers cannot tell this operator from a former one"
+                        );
+                    }
                     self.metrics.leader.set(1);
                     self.renewed();
-                    return;
+                    return epoch;
                 }
-                Ok(false) => {}
+                Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "cannot take the lease"),
             }
             sleep(RETRY).await;
@@ -119,7 +127,7 @@ impl Elector {
         holder == Some(&self.identity)
     }
 
-    async fn try_acquire(&self, seen: &mut Option<Seen>) -> Result<bool, kube::Error> {
+    async fn try_acquire(&self, seen: &mut Option<Seen>) -> Result<Option<Lease>, kube::Error> {
         let Some(lease) = self.api.get_opt(&self.name).await? else {
             let lease = self.claimed(None);
             return won(self.api.create(&PostParams::default(), &lease).await);
@@ -133,7 +141,7 @@ impl Elector {
         let holder = lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
         let free = holder.is_none_or(|h| h.is_empty());
         if !free && !self.is_ours(&lease) && at.elapsed() < DURATION {
-            return Ok(false);
+            return Ok(None);
         }
         let claimed = self.claimed(Some(lease));
         let params = PostParams::default();
@@ -183,11 +191,17 @@ impl Elector {
     }
 }
 
-/// A conflict means that somebody else was faster.
-fn won(answer: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
+/// What was written; a conflict means that somebody else was faster.
+fn won(answer: Result<Lease, kube::Error>) -> Result<Option<Lease>, kube::Error> {
     match answer {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+        Ok(lease) => Ok(Some(lease)),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The version of a write as a number (KEP-5504: versions of one resource can be compared so).
+fn epoch(lease: &Lease) -> Option<u64> {
+    let version = lease.metadata.resource_version.as_deref()?;
+    version.parse().ok().filter(|epoch| *epoch > 0)
 }

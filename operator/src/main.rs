@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
+use clap::{ArgAction, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_operator::admin::GrpcConnector;
 use weir_operator::context::{Context, Settings};
@@ -13,6 +13,7 @@ use weir_operator::controllers::{Scope, run};
 use weir_operator::lease::Elector;
 use weir_operator::metrics::Metrics;
 use weir_operator::serve::{Health, serve};
+use weir_operator::term::Term;
 
 #[derive(Parser)]
 #[command(version, about = "Runs Weir on Kubernetes")]
@@ -27,6 +28,9 @@ struct Args {
     /// Watch this namespace only; every namespace if empty.
     #[arg(long, env = "WATCH_NAMESPACE", default_value = "")]
     watch_namespace: String,
+    /// Whether ConsumerScalers are served.
+    #[arg(long, env, default_value_t = true, action = ArgAction::Set)]
+    consumer_scalers: bool,
     /// Namespace of the lease.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -101,17 +105,23 @@ async fn operate(args: Args) -> Result<()> {
         broker_image: args.broker_image,
         ..Settings::default()
     };
-    let brokers = Arc::new(GrpcConnector::default());
-    let ctx = Arc::new(Context::new(client, brokers, metrics, settings));
+    let term = Term::default();
+    let brokers = Arc::new(GrpcConnector::new(term.clone()));
+    let mut ctx = Context::new(client, brokers, metrics, settings);
+    ctx.term = term.clone();
+    let ctx = Arc::new(ctx);
     let scope = match args.watch_namespace.as_str() {
         "" => Scope::All,
         name => Scope::Namespace(name.to_owned()),
     };
     let work = async {
-        elector.acquire().await;
+        if let Some(epoch) = elector.acquire().await {
+            term.begin(epoch);
+        }
         tokio::select! {
+            over = term.over() => Err(anyhow::Error::from(over)),
             lost = elector.hold() => Err(anyhow::Error::from(lost)),
-            () = run(ctx, scope) => anyhow::bail!("a watch ended"),
+            () = run(ctx, scope, args.consumer_scalers) => anyhow::bail!("a watch ended"),
         }
     };
     tokio::select! {

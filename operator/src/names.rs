@@ -15,6 +15,12 @@ pub const POOL: &str = "default";
 pub const PEER_PORT: u16 = 9190;
 pub const ADMIN_PORT: u16 = 9191;
 pub const HEALTH_PORT: u16 = 9192;
+/// The same ports as pods and Services name them.
+pub const OWN_PORTS: [(&str, u16); 3] = [
+    ("peer", PEER_PORT),
+    ("admin", ADMIN_PORT),
+    ("health", HEALTH_PORT),
+];
 
 /// Ordinals that every broker asks for the cluster, whether they exist or not: the list must not
 /// depend on the number of brokers, or scaling out would restart them all.
@@ -61,6 +67,11 @@ impl Names {
 
     pub fn budget(&self) -> String {
         format!("{}-brokers", self.cluster)
+    }
+
+    /// Where the StatefulSet is put away while its volumes grow.
+    pub fn growth(&self) -> String {
+        format!("{}-growth", self.cluster)
     }
 
     pub fn ca_secret(&self) -> String {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::tree::TextFile;
 
 /// Every crate of the workspace with those of ours that it may name.
-const LAW: [(&str, &[&str]); 14] = [
+const LAW: [(&str, &[&str]); 15] = [
     ("weir-types", &[]),
     ("weir-core", &["weir-types"]),
     ("weir-storage", &["weir-types"]),
@@ -31,11 +31,14 @@ const LAW: [(&str, &[&str]); 14] = [
             "weir-engine",
             "weir-kafka",
             "weir-grpc",
+            // Its tests are a client of the admin channel.
+            "weir-proto",
         ],
     ),
     ("weir-sim", &["weir-types", "weir-core", "weir-storage"]),
     ("weir-crds", &[]),
-    ("weir-operator", &["weir-crds", "weir-proto"]),
+    ("weir-scaler", &[]),
+    ("weir-operator", &["weir-crds", "weir-proto", "weir-scaler"]),
     ("weir-cli", &["weir-crds", "weir-proto"]),
     ("weir-tidy", &[]),
 ];

@@ -1,5 +1,6 @@
-//! `weir-tidy` checks the tree that it stands in; `weir-tidy --shrink` lowers what the ratchet
-//! allows to what is needed, and never raises it; `weir-tidy --accept` writes the ratchet anew.
+//! `weir-tidy` checks the tree of the folder that it is started in; `weir-tidy --shrink` lowers what
+//! the ratchet allows to what is needed, and never raises it; `weir-tidy --accept` writes the ratchet
+//! anew.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,18 +9,18 @@ use anyhow::{Result, bail};
 use weir_tidy::{Ratchet, findings, needed_ratchet};
 
 fn main() -> Result<ExitCode> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(".");
     match std::env::args().nth(1).as_deref() {
-        None => Ok(report(&findings(&root)?)),
+        None => Ok(report(&findings(root)?)),
         Some("--shrink") => {
-            Ratchet::read(&root)?
-                .lowered_to(&needed_ratchet(&root)?)
-                .write(&root)?;
-            Ok(report(&findings(&root)?))
+            Ratchet::read(root)?
+                .lowered_to(&needed_ratchet(root)?)
+                .write(root)?;
+            Ok(report(&findings(root)?))
         }
         Some("--accept") => {
-            needed_ratchet(&root)?.write(&root)?;
-            Ok(report(&findings(&root)?))
+            needed_ratchet(root)?.write(root)?;
+            Ok(report(&findings(root)?))
         }
         Some(other) => bail!("unknown argument {other}: --shrink, --accept or nothing"),
     }

@@ -1,13 +1,14 @@
 use async_trait::async_trait;
-use std::{collections::BTreeMap, time::Duration};
-use weir_types::{BrokerId, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use weir_types::{BrokerId, LeaderEpoch, Offset, OperatorEpoch, ProducerEpoch, ProducerId};
 
 use crate::{
-    AlterConfig, Appended, Caller, ClusterView, CommitOffset, CommittedOffset, ConfigEntry,
-    ConfigTarget, EpochEnd, Error, FetchRequest, FetchedPartition, FoundOffset, GroupDescription,
-    GroupListing, Isolation, JoinRequest, JoinedGroup, LeaveMember, ListenerView, NewTopic,
-    OffsetSpec, ProduceRequest, Produced, ReadRecords, Record, RestartBlocker, Result, SyncRequest,
-    SyncedGroup, TopicOwner, TopicPartitionName, TopicRef, TopicView,
+    AlterConfig, Appended, BacklogWatch, Caller, ClusterView, CommitOffset, CommittedOffset,
+    ConfigEntry, ConfigTarget, EpochEnd, Error, FetchRequest, FetchedPartition, FoundOffset,
+    GroupDescription, GroupListing, Isolation, JoinRequest, JoinedGroup, LeaveMember, ListenerView,
+    NewTopic, OffsetSpec, ProduceRequest, Produced, ReadRecords, Record, RestartBlocker, Result,
+    SyncRequest, SyncedGroup, TopicOwner, TopicPartitionName, TopicRef, TopicView,
+    placement::{Nowhere, Placement},
 };
 
 /// Everything that a client, or the operator, can ask of a broker.
@@ -203,9 +204,37 @@ pub trait Engine: Send + Sync + 'static {
         caller: &Caller,
         group: &str,
     ) -> Result<BTreeMap<TopicPartitionName, i64>>;
+    /// Begins to observe what groups have still to consume, on whichever brokers that is known.
+    /// With `keep_offsets` the committed offsets of the groups it asks about do not expire while
+    /// it asks.
+    fn watch_backlog(&self, keep_offsets: bool) -> Result<Box<dyn BacklogWatch>> {
+        let _ = keep_offsets;
+        Err(Error::Unsupported(
+            "this engine does not watch backlogs".to_owned(),
+        ))
+    }
 
     // --- the operator's questions ------------------------------------------------------------
 
+    /// The latest operator that this broker knows to be heard; 0: none was.
+    fn operator_epoch(&self) -> OperatorEpoch {
+        OperatorEpoch(0)
+    }
+    /// This engine in the hand of an operator: once an operator was heard, what it changes from
+    /// then on is refused with `StaleOperator` if a later one is heard by then. `None`: it knows
+    /// no operators, and takes changes from whomever.
+    fn as_operator(&self, epoch: OperatorEpoch) -> Option<Arc<dyn Engine>> {
+        let _ = epoch;
+        None
+    }
+    /// Hears an operator, which ends the time of those before it; `StaleOperator` if a later one
+    /// was heard. `force` sets any epoch.
+    async fn set_operator_epoch(&self, epoch: OperatorEpoch, force: bool) -> Result<()> {
+        let _ = (epoch, force);
+        Err(Error::Unsupported(
+            "this engine knows no operators".to_owned(),
+        ))
+    }
     /// First quorum: this broker becomes the sole voter of a new cluster. The same id again is
     /// fine; another one is refused.
     async fn form(&self, cluster_id: &str) -> Result<()>;
@@ -217,6 +246,10 @@ pub trait Engine: Send + Sync + 'static {
     async fn out_of_sync(&self, broker: BrokerId) -> Result<u32>;
     /// Replaces the advertised addresses of a broker's listeners of these names.
     async fn set_listeners(&self, broker: BrokerId, listeners: Vec<ListenerView>) -> Result<()>;
+    /// Where replicas lie and go.
+    fn placement(&self) -> &dyn Placement {
+        &Nowhere
+    }
     /// Forgets a broker that will not come back.
     async fn unregister(&self, broker: BrokerId) -> Result<()>;
 }

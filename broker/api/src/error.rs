@@ -1,5 +1,5 @@
 use thiserror::Error;
-use weir_types::{BrokerId, LeaderEpoch};
+use weir_types::{BrokerId, LeaderEpoch, OperatorEpoch};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -26,7 +26,8 @@ pub enum Error {
     UnknownLeaderEpoch,
     #[error("offset is outside of the log")]
     OffsetOutOfRange,
-    #[error("the leader has not yet reached its epoch's start")]
+    /// Or this follower has not got that far: the leader is to be asked.
+    #[error("the offset is not available here yet")]
     OffsetNotAvailable,
     /// Records may have been written: the wait for their replicas ran out.
     #[error("timed out")]
@@ -74,6 +75,8 @@ pub enum Error {
     InvalidReplicaAssignment(String),
     #[error("invalid config: {0}")]
     InvalidConfig(String),
+    #[error("no reassignment is in progress for the partition")]
+    NoReassignmentInProgress,
     #[error("policy violation: {0}")]
     PolicyViolation(String),
 
@@ -118,6 +121,12 @@ pub enum Error {
     ElectionNotNeeded,
     #[error("the preferred leader is not available")]
     PreferredLeaderNotAvailable,
+    /// The caller is an operator, and a later one was heard.
+    #[error("the operator's epoch {asked} is over: the cluster has heard {have}")]
+    StaleOperator {
+        have: OperatorEpoch,
+        asked: OperatorEpoch,
+    },
     #[error("not authorised")]
     NotAuthorised,
     #[error("invalid request: {0}")]

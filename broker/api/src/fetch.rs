@@ -10,6 +10,17 @@ pub enum Isolation {
     ReadCommitted,
 }
 
+/// Whose answer a consumer takes (KIP-392).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The leader's only.
+    #[default]
+    Leader,
+    /// That of any replica. The leader may name one in the caller's `rack` (empty: it does not
+    /// say) that is reached through `listener`.
+    Any { rack: String, listener: String },
+}
+
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
     pub max_wait: Duration,
@@ -18,6 +29,7 @@ pub struct FetchRequest {
     /// if it alone is larger (KIP-74).
     pub max_bytes: usize,
     pub isolation: Isolation,
+    pub read_from: ReadFrom,
     pub partitions: Vec<FetchPartition>,
 }
 
@@ -45,6 +57,9 @@ pub struct FetchedPartition {
     pub diverging: Option<(LeaderEpoch, Offset)>,
     /// Who leads, when `error` is [`Error::NotLeader`] or an epoch error.
     pub leader: Option<(BrokerId, LeaderEpoch)>,
+    /// An in-sync replica in the caller's rack that is to be asked instead; there are no records
+    /// then.
+    pub preferred: Option<BrokerId>,
     pub records: RecordSlice,
 }
 

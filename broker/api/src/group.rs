@@ -76,6 +76,8 @@ pub struct CommitOffset {
     pub offset: Offset,
     pub leader_epoch: LeaderEpoch,
     pub metadata: String,
+    /// How long it is kept, milliseconds from now; `None`: as long as the cluster's setting says.
+    pub retention_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

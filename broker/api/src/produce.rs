@@ -8,7 +8,8 @@ use crate::{Result, TopicRef};
 /// How many replicas must have a write durably before it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acks {
-    /// Nobody waits; there is no answer.
+    /// None: answered once the write is in the leader's log, synced or not, or is refused. The
+    /// client hears of refusals only, by the end of its connection.
     None,
     /// The leader.
     Leader,

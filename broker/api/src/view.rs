@@ -19,6 +19,8 @@ pub struct BrokerView {
     pub listeners: Vec<ListenerView>,
     pub fenced: bool,
     pub stopping: bool,
+    /// It decides the metadata with others, and does not just follow them.
+    pub voter: bool,
 }
 
 impl BrokerView {
@@ -56,6 +58,10 @@ pub struct PartitionView {
     pub last_leader: Option<BrokerId>,
     /// Replicas whose broker is not registered or fenced.
     pub offline: Vec<BrokerId>,
+    /// Replicas that a reassignment adds, and those that go once it is over; all of them stand in
+    /// `replicas` too.
+    pub adding: Vec<BrokerId>,
+    pub removing: Vec<BrokerId>,
 }
 
 /// The Kubernetes resource that declared a topic.

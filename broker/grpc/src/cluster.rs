@@ -1,7 +1,9 @@
 //! The broker and its cluster.
 
 use tonic::Status;
-use weir_api::{BrokerView, ClusterView, Engine, ListenerView, RestartBlocker, TopicView};
+use weir_api::{
+    BrokerView, ClusterView, Engine, ListenerView, PartitionView, RestartBlocker, TopicView,
+};
 use weir_proto::admin as pb;
 use weir_types::BrokerId;
 
@@ -25,10 +27,15 @@ fn holdings(topics: &[TopicView], broker: BrokerId) -> Holdings {
         held.leaders += u32::from(p.leader == Some(broker));
         if p.replicas.contains(&broker) {
             held.replicas += 1;
-            held.out_of_sync += u32::from(!p.isr.contains(&broker));
+            held.out_of_sync += u32::from(is_missed(p, broker));
         }
     }
     held
+}
+
+/// Out of sync, and not because it is only being added.
+fn is_missed(partition: &PartitionView, replica: BrokerId) -> bool {
+    !partition.isr.contains(&replica) && !partition.adding.contains(&replica)
 }
 
 pub(crate) fn get_broker(engine: &dyn Engine) -> pb::GetBrokerResponse {
@@ -46,6 +53,7 @@ pub(crate) fn get_broker(engine: &dyn Engine) -> pb::GetBrokerResponse {
         leaders: held.leaders,
         replicas: held.replicas,
         out_of_sync: held.out_of_sync,
+        operator_epoch: Some(engine.operator_epoch().0),
     }
 }
 
@@ -68,7 +76,7 @@ pub(crate) fn describe(engine: &dyn Engine) -> pb::DescribeClusterResponse {
         offline_partitions: count(partitions().filter(|p| p.leader.is_none()).count()),
         under_replicated_partitions: count(
             partitions()
-                .filter(|p| p.isr.len() < p.replicas.len())
+                .filter(|p| p.replicas.iter().any(|b| is_missed(p, *b)))
                 .count(),
         ),
     }
@@ -81,6 +89,7 @@ fn broker(view: BrokerView, topics: &[TopicView]) -> pb::Broker {
         rack: view.rack,
         fenced: view.fenced,
         stopping: view.stopping,
+        voter: view.voter,
         listeners: view.listeners.into_iter().map(listener).collect(),
         leaders: held.leaders,
         replicas: held.replicas,

@@ -24,7 +24,10 @@ pub(crate) fn topic(view: TopicView, config: &[ConfigEntry]) -> pb::Topic {
     }
 }
 
-fn partition(view: PartitionView) -> pb::Partition {
+/// What a reassignment is still adding counts for no replication factor yet.
+fn partition(mut view: PartitionView) -> pb::Partition {
+    let adding = view.adding;
+    view.replicas.retain(|b| !adding.contains(b));
     pb::Partition {
         index: view.index,
         leader: view.leader.map(|b| b.0),
@@ -36,7 +39,7 @@ fn partition(view: PartitionView) -> pb::Partition {
     }
 }
 
-fn ids(brokers: &[BrokerId]) -> Vec<i32> {
+pub(crate) fn ids(brokers: &[BrokerId]) -> Vec<i32> {
     brokers.iter().map(|b| b.0).collect()
 }
 

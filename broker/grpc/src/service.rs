@@ -7,10 +7,10 @@ use tonic::{Request, Response, Status};
 use weir_api::Engine;
 use weir_proto::admin as pb;
 use weir_proto::admin::admin_server::Admin;
-use weir_types::BrokerId;
+use weir_types::{BrokerId, OperatorEpoch};
 
 use crate::status::status;
-use crate::{cluster, data, groups, topics};
+use crate::{cluster, data, groups, operator, topics};
 
 pub(crate) struct Service {
     pub(crate) engine: Arc<dyn Engine>,
@@ -26,7 +26,7 @@ impl Admin for Service {
     }
 
     async fn form(&self, request: Request<pb::FormRequest>) -> Reply<pb::FormResponse> {
-        self.engine
+        operator::engine(&self.engine, &request)?
             .form(&request.into_inner().cluster_id)
             .await
             .map_err(status)?;
@@ -44,8 +44,9 @@ impl Admin for Service {
         &self,
         request: Request<pb::SetListenersRequest>,
     ) -> Reply<pb::SetListenersResponse> {
+        let engine = operator::engine(&self.engine, &request)?;
         Ok(Response::new(
-            cluster::set_listeners(&*self.engine, request.into_inner()).await?,
+            cluster::set_listeners(&*engine, request.into_inner()).await?,
         ))
     }
 
@@ -63,20 +64,18 @@ impl Admin for Service {
         &self,
         request: Request<pb::MoveLeadersAwayRequest>,
     ) -> Reply<pb::MoveLeadersAwayResponse> {
+        let engine = operator::engine(&self.engine, &request)?;
         let broker = BrokerId(request.into_inner().broker_id);
-        let remaining = self
-            .engine
-            .move_leaders_away(broker)
-            .await
-            .map_err(status)?;
+        let remaining = engine.move_leaders_away(broker).await.map_err(status)?;
         Ok(Response::new(pb::MoveLeadersAwayResponse { remaining }))
     }
 
     async fn elect_preferred(
         &self,
-        _: Request<pb::ElectPreferredRequest>,
+        request: Request<pb::ElectPreferredRequest>,
     ) -> Reply<pb::ElectPreferredResponse> {
-        let changed = self.engine.elect_preferred(None).await.map_err(status)?;
+        let engine = operator::engine(&self.engine, &request)?;
+        let changed = engine.elect_preferred(None).await.map_err(status)?;
         Ok(Response::new(pb::ElectPreferredResponse { changed }))
     }
 
@@ -84,9 +83,24 @@ impl Admin for Service {
         &self,
         request: Request<pb::UnregisterRequest>,
     ) -> Reply<pb::UnregisterResponse> {
+        let engine = operator::engine(&self.engine, &request)?;
         let broker = BrokerId(request.into_inner().broker_id);
-        self.engine.unregister(broker).await.map_err(status)?;
+        engine.unregister(broker).await.map_err(status)?;
         Ok(Response::new(pb::UnregisterResponse {}))
+    }
+
+    async fn set_operator_epoch(
+        &self,
+        request: Request<pb::SetOperatorEpochRequest>,
+    ) -> Reply<pb::SetOperatorEpochResponse> {
+        let engine = operator::engine(&self.engine, &request)?;
+        let pb::SetOperatorEpochRequest { epoch, force } = request.into_inner();
+        if epoch == 0 {
+            return Err(Status::invalid_argument("operator epochs begin with 1"));
+        }
+        let set = engine.set_operator_epoch(OperatorEpoch(epoch), force).await;
+        set.map_err(status)?;
+        Ok(Response::new(pb::SetOperatorEpochResponse {}))
     }
 
     async fn list_topics(
@@ -109,7 +123,8 @@ impl Admin for Service {
         &self,
         request: Request<pb::CreateTopicRequest>,
     ) -> Reply<pb::CreateTopicResponse> {
-        let topic = Some(topics::create(&*self.engine, request.into_inner()).await?);
+        let engine = operator::engine(&self.engine, &request)?;
+        let topic = Some(topics::create(&*engine, request.into_inner()).await?);
         Ok(Response::new(pb::CreateTopicResponse { topic }))
     }
 
@@ -117,7 +132,8 @@ impl Admin for Service {
         &self,
         request: Request<pb::AlterTopicRequest>,
     ) -> Reply<pb::AlterTopicResponse> {
-        let topic = Some(topics::alter(&*self.engine, request.into_inner()).await?);
+        let engine = operator::engine(&self.engine, &request)?;
+        let topic = Some(topics::alter(&*engine, request.into_inner()).await?);
         Ok(Response::new(pb::AlterTopicResponse { topic }))
     }
 
@@ -125,7 +141,8 @@ impl Admin for Service {
         &self,
         request: Request<pb::DeleteTopicRequest>,
     ) -> Reply<pb::DeleteTopicResponse> {
-        topics::delete(&*self.engine, request.into_inner().name).await?;
+        let engine = operator::engine(&self.engine, &request)?;
+        topics::delete(&*engine, request.into_inner().name).await?;
         Ok(Response::new(pb::DeleteTopicResponse {}))
     }
 
@@ -133,7 +150,8 @@ impl Admin for Service {
         &self,
         request: Request<pb::AlterClusterConfigRequest>,
     ) -> Reply<pb::AlterClusterConfigResponse> {
-        topics::alter_cluster_config(&*self.engine, request.into_inner()).await?;
+        let engine = operator::engine(&self.engine, &request)?;
+        topics::alter_cluster_config(&*engine, request.into_inner()).await?;
         Ok(Response::new(pb::AlterClusterConfigResponse {}))
     }
 

@@ -3,6 +3,8 @@
 use tonic::{Code, Status};
 use weir_api::Error;
 
+use crate::operator;
+
 /// Exhaustive on purpose: a new error must choose its code.
 pub(crate) fn status(error: Error) -> Status {
     use Error as E;
@@ -36,6 +38,7 @@ pub(crate) fn status(error: Error) -> Status {
         E::NotEnoughReplicas
         | E::NotEnoughReplicasAfterAppend
         | E::PolicyViolation(_)
+        | E::NoReassignmentInProgress
         | E::NonEmptyGroup
         | E::GroupSubscribedToTopic
         | E::ElectionNotNeeded
@@ -49,6 +52,7 @@ pub(crate) fn status(error: Error) -> Status {
         | E::InconsistentGroupProtocol
         | E::MemberIdRequired(_)
         | E::FencedInstanceId => Code::FailedPrecondition,
+        E::StaleOperator { have, .. } => return operator::stale(*have, &error),
         E::Busy(_) | E::GroupMaxSizeReached => Code::ResourceExhausted,
         E::NotLeader { .. }
         | E::LeaderNotAvailable

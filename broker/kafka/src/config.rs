@@ -13,7 +13,11 @@ pub struct KafkaConfig {
     /// Largest request, bytes, its length prefix not counted (`socket.request.max.bytes`).
     pub frame_bytes_max: usize,
     /// Most bytes of requests in work, over all connections; beyond them sockets are not read.
+    /// Requests of a mebibyte and more get half of it.
     pub request_bytes_max: usize,
+    /// Most bytes of requests in work of one connection; beyond them its socket is not read.
+    /// A larger request is in work alone.
+    pub connection_bytes_max: usize,
     /// Largest answer to a Fetch, bytes, unless a single batch is larger (`fetch.max.bytes`).
     pub fetch_bytes_max: usize,
     /// Fetch sessions kept (`max.incremental.fetch.session.cache.slots`).
@@ -32,6 +36,7 @@ impl Default for KafkaConfig {
             auto_create: true,
             frame_bytes_max: limits::FRAME_BYTES_MAX,
             request_bytes_max: 512 * 1024 * 1024,
+            connection_bytes_max: limits::CONNECTION_BYTES_MAX,
             fetch_bytes_max: 55 * 1024 * 1024,
             fetch_sessions_max: 1000,
             fetch_session_partitions_max: 1_000_000,

@@ -37,7 +37,8 @@ pub(crate) fn code(error: &Error) -> ErrorCode {
         Error::InvalidReplicationFactor(_) => ErrorCode::INVALID_REPLICATION_FACTOR,
         Error::InvalidReplicaAssignment(_) => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
         Error::InvalidConfig(_) => ErrorCode::INVALID_CONFIG,
-        Error::PolicyViolation(_) => ErrorCode::POLICY_VIOLATION,
+        Error::NoReassignmentInProgress => ErrorCode::NO_REASSIGNMENT_IN_PROGRESS,
+        Error::PolicyViolation(_) | Error::StaleOperator { .. } => ErrorCode::POLICY_VIOLATION,
         Error::NotCoordinator => ErrorCode::NOT_COORDINATOR,
         Error::CoordinatorNotAvailable => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         Error::CoordinatorLoading => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
@@ -70,7 +71,7 @@ pub(crate) fn code(error: &Error) -> ErrorCode {
 /// coordinator that moves, as in Kafka.
 pub(crate) fn group_code(error: &Error) -> ErrorCode {
     match error {
-        Error::NotLeader { .. } => ErrorCode::NOT_COORDINATOR,
+        Error::NotLeader { .. } | Error::Storage(_) => ErrorCode::NOT_COORDINATOR,
         Error::ShuttingDown
         | Error::TimedOut
         | Error::LeaderNotAvailable

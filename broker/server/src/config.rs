@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use weir_engine::facade::LocalEngine;
 use weir_types::BrokerId;
 
 /// Static settings, one file a broker. Unknown keys are refused.
@@ -31,6 +32,8 @@ pub struct Config {
     pub rack: Option<String>,
     /// A file that names the rack once it is known; `-` stands for none.
     pub rack_file: Option<PathBuf>,
+    /// Bytes a second that are read to verify old segments again; 0: none are. About 4 MB without.
+    pub scrub_bytes_per_second: Option<u64>,
     /// Forms a new cluster of this id at start, if the folder belongs to none yet. Set on one
     /// broker only; an operator asks for it over the admin channel instead.
     pub form: Option<String>,
@@ -177,6 +180,8 @@ impl Config {
             self.broker_id.unwrap_or(0) >= 0,
             "brokerId must not be negative"
         );
+        // On every broker, also where they are of no use: all have the same ones, or should.
+        LocalEngine::check_initial_config(&self.config).context("config")?;
         Ok(())
     }
 
@@ -227,6 +232,7 @@ health: {bind: '0.0.0.0:9192'}
 listeners:
 - {name: internal, protocol: Kafka, bind: '0.0.0.0:9092', advertised: '${POD}.brokers:9092'}
 config: {min.insync.replicas: '2'}
+scrubBytesPerSecond: 0
 ";
 
     fn parse(text: &str) -> Result<Config> {
@@ -237,6 +243,7 @@ config: {min.insync.replicas: '2'}
     fn the_environment_is_filled_in_and_the_id_is_the_ordinal() {
         let config = parse(GOOD).expect("good");
         assert_eq!(config.peer.advertised, "demo-1.brokers:9190");
+        assert_eq!(config.scrub_bytes_per_second, Some(0));
         assert_eq!(
             config.broker("demo-default-2").expect("ordinal"),
             BrokerId(102)
@@ -254,5 +261,8 @@ config: {min.insync.replicas: '2'}
         assert!(error("127.0.0.1:9191", "0.0.0.0:9191").contains("loopback"));
         assert!(error("protocol: Kafka", "protocol: Carrier").contains("Carrier"));
         assert!(error("brokerIdFromHostname: true", "brokerId: -1").contains("negative"));
+        assert!(error("min.insync.replicas", "min.insync.replica").contains("min.insync.replica"));
+        assert!(error("'2'}", "'two'}").contains("whole number"));
+        assert!(error("'2'}", "'0'}").contains("min.insync.replicas"));
     }
 }

@@ -64,6 +64,7 @@ pub fn config(data_dir: PathBuf, port: u16) -> Result<Config> {
         }],
         rack: None,
         rack_file: None,
+        scrub_bytes_per_second: None,
         form: Some(format!("dev-{}", Uuid::new_v4())),
         // One person waits for it, so a group does not wait for members that will not come.
         config: BTreeMap::from([(

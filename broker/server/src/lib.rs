@@ -4,11 +4,16 @@ mod args;
 mod config;
 mod dev;
 mod drain;
+mod ends;
+mod group_backlog;
 mod health;
 mod logging;
 mod metrics;
 mod node;
+mod prepare;
 mod rack;
+mod sockets;
+mod tls;
 
 pub use args::Args;
 pub use config::{Address, Config, ListenerConfig};

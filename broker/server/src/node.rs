@@ -1,63 +1,31 @@
 //! Everything that one broker process consists of, put together in one place.
 
 use anyhow::{Context as _, Result, anyhow};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use uuid::Uuid;
 use weir_api::Engine;
 use weir_engine::facade::LocalEngine;
 use weir_engine::group::{Groups, GroupsConfig};
-use weir_engine::listener;
-use weir_engine::partition::{Partitions, PartitionsConfig, Recovered, recover};
+use weir_engine::partition::Partitions;
 use weir_engine::peer::{self, PeerNet, PeerRouter};
-use weir_engine::quorum::{Quorum, QuorumConfig, QuorumTiming};
-use weir_engine::store::{DataFolder, open_folder};
-use weir_grpc::{AdminServer, AdminTls};
+use weir_engine::quorum::Quorum;
+use weir_engine::store::DataFolder;
+use weir_grpc::AdminServer;
 use weir_kafka::{KafkaConfig, KafkaFace};
-use weir_types::BrokerId;
 
-use crate::config::{Address, Config, TlsConfig};
+use crate::config::Config;
+use crate::ends::{fatal, finish, first_end, not_formed, signalled};
+use crate::group_backlog::{self, Shown};
 use crate::health::{self, Health};
 use crate::metrics::Metrics;
-use crate::{Args, dev, drain, rack};
-
-/// Every socket, bound before anything else is done: a port that is taken ends the process with
-/// nothing touched.
-struct Sockets {
-    peer: TcpListener,
-    admin: TcpListener,
-    health: TcpListener,
-    kafka: Vec<(String, TcpListener)>,
-}
-
-impl Sockets {
-    async fn bind(config: &Config) -> Result<Self> {
-        let mut kafka = Vec::new();
-        for listener in &config.listeners {
-            kafka.push((
-                listener.name.clone(),
-                bind(&listener.name, listener.bind).await?,
-            ));
-        }
-        Ok(Self {
-            peer: bind("peer", config.peer.bind).await?,
-            admin: bind("admin", config.admin.bind).await?,
-            health: bind("health", config.health.bind).await?,
-            kafka,
-        })
-    }
-}
-
-async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listener {name:?} on {address}"))
-}
+use crate::prepare::{hostname, open, partitions_config, quorum_config};
+use crate::sockets::Sockets;
+use crate::tls::{self, Renewals};
+use crate::{Args, dev, drain};
 
 /// Runs a broker until it is told to stop or cannot go on.
 ///
@@ -78,7 +46,7 @@ pub async fn run(args: Args) -> Result<()> {
     let node = Node::start(&config).await?;
     if args.dev {
         tokio::select! {
-            () = live(node.quorum.clone(), node.engine.broker()) => {}
+            () = node.quorum.live() => {}
             error = node.quorum.failed() => return Err(error.into()),
         }
         let took = started.elapsed().as_millis();
@@ -87,7 +55,7 @@ pub async fn run(args: Args) -> Result<()> {
             config.listeners[0].bind
         );
     }
-    node.run().await
+    node.run(config.form.is_some()).await
 }
 
 struct Node {
@@ -111,35 +79,24 @@ impl Node {
         let sockets = Sockets::bind(config).await?;
         let (stop_faces, faces_stop) = watch::channel(false);
         let (stop_rest, rest_stop) = watch::channel(false);
-        let (unready, unready_seen) = watch::channel(Some("starting".to_owned()));
-        let metrics = Arc::new(OnceLock::new());
         let mut rest = JoinSet::new();
         // Before recovery: a broker that reads its logs for minutes is alive.
-        let health = Health {
-            unready: unready_seen,
-            metrics: metrics.clone(),
-        };
-        let served = health::serve(sockets.health, health, rest_stop.clone());
-        rest.spawn(async move { served.await.context("health") });
-
+        let (unready, metrics) = open_health(sockets.health, &mut rest, &rest_stop);
         let (folder, recovered) = open(config.data_dir.clone(), broker).await?;
         let net = PeerNet::new();
         let router = PeerRouter::new();
-        let mut quorum_config = quorum_config(config, broker, &folder, &recovered);
-        quorum_config.rack = match &config.rack_file {
-            Some(file) => rack::learn(file).await,
-            None => config.rack.clone(),
-        };
-        let quorum = Quorum::start(quorum_config, net.clone(), &router).await?;
+        let joining = quorum_config(config, broker, &folder, &recovered).await;
+        let quorum = Quorum::start(joining, net.clone(), &router).await?;
         let partitions = Partitions::start(
-            PartitionsConfig::new(broker),
+            partitions_config(config, broker),
             folder.clone(),
             recovered,
             net.clone(),
             &router,
             Arc::new(quorum.clone()),
         )?;
-        metrics.get_or_init(|| Metrics::new(partitions.metrics()));
+        let (shown, renewals) = (Shown::default(), Arc::new(Renewals::default()));
+        metrics.get_or_init(|| Metrics::new(partitions.metrics(), shown.clone(), renewals.clone()));
         let groups = Groups::start(
             broker,
             quorum.clone(),
@@ -161,6 +118,11 @@ impl Node {
             groups.clone(),
             config.config.clone(),
         ));
+        let backlogs = group_backlog::observe(engine.clone(), shown, rest_stop.clone());
+        rest.spawn(async move {
+            backlogs.await;
+            Ok(())
+        });
         let mut node = Self {
             engine,
             folder,
@@ -173,42 +135,53 @@ impl Node {
             faces: JoinSet::new(),
             rest,
         };
-        node.open_faces(
-            config,
-            sockets.admin,
-            sockets.kafka,
-            &faces_stop,
-            &rest_stop,
-        )?;
+        node.open_admin(config, sockets.admin, renewals, &rest_stop)?;
+        node.open_faces(sockets.kafka, &faces_stop);
         if let Some(cluster_id) = &config.form {
             node.form(cluster_id).await?;
         }
         Ok(node)
     }
 
-    fn open_faces(
+    fn open_admin(
         &mut self,
         config: &Config,
-        admin: TcpListener,
-        kafka: Vec<(String, TcpListener)>,
-        faces_stop: &watch::Receiver<bool>,
-        rest_stop: &watch::Receiver<bool>,
+        socket: TcpListener,
+        renewals: Arc<Renewals>,
+        stop: &watch::Receiver<bool>,
     ) -> Result<()> {
+        let mut current = None;
+        if let Some(files) = &config.admin.tls {
+            let (renewed, seen) = watch::channel(tls::read(files)?);
+            current = Some(seen);
+            let renew = tls::renew(files.clone(), renewed, renewals, stop.clone());
+            self.rest.spawn(async move {
+                renew.await;
+                Ok(())
+            });
+        }
         let engine: Arc<dyn Engine> = self.engine.clone();
-        let tls = config.admin.tls.as_ref().map(read_tls).transpose()?;
-        let served = AdminServer::new(engine.clone(), tls).serve(admin, rest_stop.clone());
+        let served = AdminServer::new(engine, current).serve(socket, stop.clone());
         self.rest
             .spawn(async move { served.await.context("admin listener") });
-        let broker = self.engine.broker();
+        Ok(())
+    }
+
+    fn open_faces(
+        &mut self,
+        kafka: Vec<(String, TcpListener)>,
+        faces_stop: &watch::Receiver<bool>,
+    ) {
+        let engine: Arc<dyn Engine> = self.engine.clone();
         let face = KafkaFace::new(engine, KafkaConfig::default());
         for (name, socket) in kafka {
             let mut stop = faces_stop.clone();
             let served = face.clone().serve(socket, name, stop.clone());
-            let live = live(self.quorum.clone(), broker);
+            let quorum = self.quorum.clone();
             self.faces.spawn(async move {
                 // Until then nothing true could be told; whoever connects waits in the backlog.
                 let open = tokio::select! {
-                    () = live => true,
+                    () = quorum.live() => true,
                     stopped = stop.wait_for(|stop| *stop) => stopped.is_err(),
                 };
                 if open {
@@ -217,7 +190,6 @@ impl Node {
                 Ok(())
             });
         }
-        Ok(())
     }
 
     /// Forms the cluster of the configuration, unless this folder belongs to one already.
@@ -231,7 +203,7 @@ impl Node {
             .with_context(|| format!("cluster {cluster_id}"))
     }
 
-    async fn run(mut self) -> Result<()> {
+    async fn run(mut self, forms: bool) -> Result<()> {
         let (mut faces, mut rest) = (
             std::mem::take(&mut self.faces),
             std::mem::take(&mut self.rest),
@@ -241,6 +213,7 @@ impl Node {
             ended = signalled() => ended,
             error = self.quorum.failed() => Err(anyhow!(error)),
             error = fatal(&self.partitions) => Err(error),
+            error = not_formed(&self.engine), if forms => Err(error),
             ended = first_end(&mut faces, &mut rest) => ended,
         };
         self.unready.send_replace(Some("stopping".to_owned()));
@@ -267,13 +240,11 @@ impl Node {
         loop {
             let why = {
                 let image = images.borrow_and_update();
+                let registered = self.quorum.broker_epoch();
                 match image.brokers.get(&me) {
-                    None => Some("not registered yet".to_owned()),
-                    Some(b) if b.fenced => Some("fenced".to_owned()),
-                    Some(_) if self.quorum.broker_epoch().is_none() => {
-                        Some("not registered yet".to_owned())
-                    }
-                    Some(_) => None,
+                    Some(b) if Some(b.epoch) == registered && b.fenced => Some("fenced".to_owned()),
+                    Some(b) if Some(b.epoch) == registered => None,
+                    _ => Some("not registered yet".to_owned()),
                 }
             };
             self.unready.send_if_modified(|now| {
@@ -291,117 +262,19 @@ impl Node {
     }
 }
 
-/// Opens the folder and every log in it.
-async fn open(path: PathBuf, broker: BrokerId) -> Result<(Arc<DataFolder>, Recovered)> {
-    let named = path.clone();
-    let open = move || {
-        let folder = Arc::new(open_folder(&path, broker)?);
-        // Each log gets its own configuration as soon as the metadata is known.
-        let recovered = recover(&folder, |_| weir_engine::store::LogConfig::default())?;
-        Ok::<_, weir_engine::store::StorageError>((folder, recovered))
+/// Gives where to say why the broker is not ready, and where to put its metrics.
+fn open_health(
+    socket: TcpListener,
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &watch::Receiver<bool>,
+) -> (watch::Sender<Option<String>>, Arc<OnceLock<Metrics>>) {
+    let (unready, seen) = watch::channel(Some("starting".to_owned()));
+    let metrics = Arc::new(OnceLock::new());
+    let health = Health {
+        unready: seen,
+        metrics: Arc::clone(&metrics),
     };
-    let opened = tokio::task::spawn_blocking(open).await?;
-    opened.with_context(|| format!("data folder {}", named.display()))
-}
-
-/// Waits until the broker may lead; for ever, if the metadata stop.
-async fn live(quorum: Quorum, broker: BrokerId) {
-    let mut images = quorum.subscribe();
-    if images
-        .wait_for(|image| image.is_live(broker))
-        .await
-        .is_err()
-    {
-        std::future::pending().await
-    }
-}
-
-/// Resolves when the disk can be trusted no more.
-async fn fatal(partitions: &Partitions) -> anyhow::Error {
-    let mut reason = partitions.fatal();
-    match reason.wait_for(Option::is_some).await {
-        Ok(reason) => anyhow!(reason.clone().unwrap_or_default()),
-        Err(_) => anyhow!("the partitions stopped"),
-    }
-}
-
-fn hostname() -> String {
-    std::env::var("POD_NAME")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .unwrap_or_default()
-}
-
-fn quorum_config(
-    config: &Config,
-    broker: BrokerId,
-    folder: &DataFolder,
-    recovered: &Recovered,
-) -> QuorumConfig {
-    let listeners = config.listeners.iter().map(|l| {
-        let address = l
-            .advertised
-            .as_deref()
-            .and_then(|a| a.parse::<Address>().ok());
-        // Without an address of its own yet, it is not told to clients.
-        let (host, port) = address.map_or((String::new(), 0), |a| (a.host, a.port));
-        listener(l.name.clone(), host, port)
-    });
-    QuorumConfig {
-        folder: config.data_dir.clone(),
-        folder_id: folder.folder_id(),
-        broker,
-        rack: None,
-        peer_address: config.peer.advertised.clone(),
-        listeners: listeners.collect(),
-        seeds: config.seeds.clone(),
-        incarnation: Uuid::new_v4(),
-        clean: folder.was_clean(),
-        ineligible: recovered.ineligible.clone(),
-        timing: QuorumTiming::default(),
-    }
-}
-
-fn read_tls(tls: &TlsConfig) -> Result<AdminTls> {
-    let read = |path: &std::path::Path| {
-        std::fs::read(path).with_context(|| format!("admin tls: {}", path.display()))
-    };
-    Ok(AdminTls {
-        cert: read(&tls.cert)?,
-        key: read(&tls.key)?,
-        client_ca: read(&tls.client_ca)?,
-    })
-}
-
-/// Resolves when the process is asked to stop.
-async fn signalled() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = term.recv() => info!("asked to stop"),
-        _ = int.recv() => info!("interrupted"),
-    }
-    Ok(())
-}
-
-/// None of these tasks ends while the broker runs: whichever does took the broker with it.
-async fn first_end(faces: &mut JoinSet<Result<()>>, rest: &mut JoinSet<Result<()>>) -> Result<()> {
-    let ended = tokio::select! {
-        Some(ended) = faces.join_next() => ended,
-        Some(ended) = rest.join_next() => ended,
-        else => return Err(anyhow!("nothing is being served")),
-    };
-    ended??;
-    Err(anyhow!("a listener closed"))
-}
-
-/// How long connections get to end by themselves.
-const FINISH_WITHIN: Duration = Duration::from_secs(10);
-
-async fn finish(what: &str, tasks: &mut JoinSet<Result<()>>) {
-    let all = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(FINISH_WITHIN, all).await.is_err() {
-        warn!("{what} did not end in time");
-        tasks.abort_all();
-    }
+    let served = health::serve(socket, health, stop.clone());
+    tasks.spawn(async move { served.await.context("health") });
+    (unready, metrics)
 }

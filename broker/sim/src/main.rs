@@ -29,7 +29,8 @@ struct Args {
     /// Prints what happens (with --seed).
     #[arg(long)]
     trace: bool,
-    /// Puts a known bug back: ack-before-sync, cut-to-high-watermark, lead-old-epoch.
+    /// Puts a known bug back: ack-before-sync, cut-to-high-watermark, lead-old-epoch,
+    /// switch-unsynced.
     #[arg(long, default_value = "none")]
     plant: Plant,
     #[arg(long, default_value_t = 2)]
@@ -64,12 +65,12 @@ fn main() -> ExitCode {
         ("elections", stats.elections),
         ("truncations", stats.truncations),
         ("torn writes", stats.torn_writes),
+        ("completed reassignments", stats.reassignments_completed),
+        ("cancelled reassignments", stats.reassignments_cancelled),
     ];
+    let blind = blind.into_iter().chain(stats.at_sync_points());
     let mut good = !failed;
-    for (what, _) in blind
-        .iter()
-        .filter(|(_, count)| *count == 0 && args.seed.is_none())
-    {
+    for (what, _) in blind.filter(|(_, count)| *count == 0 && args.seed.is_none()) {
         println!("no {what} in any run: the simulation proves nothing about them");
         good = false;
     }

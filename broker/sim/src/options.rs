@@ -15,6 +15,10 @@ pub enum Plant {
     CutToHighWatermark,
     /// A restarted broker believes metadata from before its registration, and goes on leading.
     LeadOldEpoch,
+    /// A reassignment ends as soon as it begins: the new replicas take over with empty logs.
+    SwitchUnsynced,
+    /// Of replicas that all stopped uncleanly, the first that is back leads, whatever it holds.
+    ElectFirstBack,
 }
 
 impl fmt::Display for Plant {
@@ -24,6 +28,8 @@ impl fmt::Display for Plant {
             Self::AckBeforeSync => "ack-before-sync",
             Self::CutToHighWatermark => "cut-to-high-watermark",
             Self::LeadOldEpoch => "lead-old-epoch",
+            Self::SwitchUnsynced => "switch-unsynced",
+            Self::ElectFirstBack => "elect-first-back",
         })
     }
 }
@@ -37,8 +43,11 @@ impl FromStr for Plant {
             "ack-before-sync" => Ok(Self::AckBeforeSync),
             "cut-to-high-watermark" => Ok(Self::CutToHighWatermark),
             "lead-old-epoch" => Ok(Self::LeadOldEpoch),
+            "switch-unsynced" => Ok(Self::SwitchUnsynced),
+            "elect-first-back" => Ok(Self::ElectFirstBack),
             other => Err(format!(
-                "unknown bug {other}: ack-before-sync, cut-to-high-watermark, lead-old-epoch"
+                "unknown bug {other}: ack-before-sync, cut-to-high-watermark, lead-old-epoch, \
+                 switch-unsynced, elect-first-back"
             )),
         }
     }

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weir_core::cluster::{ClusterCommand, ClusterError, ClusterReply, Image};
-use weir_types::{BrokerEpoch, BrokerId};
+use weir_types::{BrokerEpoch, BrokerId, PartitionId};
+
+use crate::options::Plant;
 
 /// A broker without a heartbeat for longer is fenced.
 const SESSION_US_MAX: u64 = 1_500_000;
+
+/// How long partitions wait for more of their replicas.
+pub const ELECTION_WAIT_US: u64 = 2_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
@@ -23,15 +28,34 @@ struct Session {
 pub struct Quorum {
     pub image: Arc<Image>,
     sessions: BTreeMap<BrokerId, Session>,
+    /// Since when partitions wait for answers.
+    waits: BTreeMap<PartitionId, u64>,
+    plant: Plant,
 }
 
 impl Quorum {
+    pub fn new(plant: Plant) -> Self {
+        Self {
+            plant,
+            ..Self::default()
+        }
+    }
+
     pub fn apply(
         &mut self,
         now_us: u64,
         command: &ClusterCommand,
     ) -> Result<ClusterReply, ClusterError> {
-        let (image, outcome) = self.image.apply(command);
+        let (mut image, outcome) = self.image.apply(command);
+        if self.plant == Plant::SwitchUnsynced {
+            switch_unsynced(&mut image);
+        }
+        if self.plant == Plant::ElectFirstBack {
+            let partitions = image.awaited_ends.keys().copied().collect();
+            image = image
+                .apply(&ClusterCommand::EndElectionWait { partitions })
+                .0;
+        }
         self.image = Arc::new(image);
         if let (ClusterCommand::RegisterBroker(registration), Ok(ClusterReply::Registered(epoch))) =
             (command, &outcome)
@@ -78,6 +102,23 @@ impl Quorum {
         for (broker, epoch) in silent {
             self.fence(now_us, broker, epoch);
         }
+        self.end_waits(now_us);
+    }
+
+    /// Partitions have waited long enough for replicas that do not come back.
+    fn end_waits(&mut self, now_us: u64) {
+        let awaited = &self.image.awaited_ends;
+        self.waits.retain(|id, _| awaited.contains_key(id));
+        for id in awaited.keys() {
+            self.waits.entry(*id).or_insert(now_us);
+        }
+        let over = self.waits.iter();
+        let over = over.filter(|(_, since)| now_us - **since >= ELECTION_WAIT_US);
+        let partitions: Vec<_> = over.map(|(id, _)| *id).collect();
+        if !partitions.is_empty() {
+            // Whoever has no replica back yet goes on waiting for one.
+            let _outcome = self.apply(now_us, &ClusterCommand::EndElectionWait { partitions });
+        }
     }
 
     /// Its connection broke, if it is still of that epoch.
@@ -86,5 +127,25 @@ impl Quorum {
             // Refused for an older epoch, which is what should happen.
             let _outcome = self.apply(now_us, &ClusterCommand::Fence { broker, epoch });
         }
+    }
+}
+
+/// The planted bug: those who are to have the replicas have them at once, in sync or not.
+fn switch_unsynced(image: &mut Image) {
+    for (id, moving) in image.reassignments.clone() {
+        let live = moving.target.iter().all(|b| image.is_live(*b));
+        let Some(topic) = image.topics.get_mut(&id.topic).filter(|_| live) else {
+            continue;
+        };
+        let index = usize::try_from(id.index).unwrap_or(usize::MAX);
+        if let Some(partition) = Arc::make_mut(topic).partitions.get_mut(index) {
+            partition.isr.clone_from(&moving.target);
+            partition.elr.clear();
+            partition.leader = moving.target.first().copied();
+            partition.leader_epoch.0 += 1;
+            partition.partition_epoch.0 += 1;
+            partition.replicas = moving.target;
+        }
+        image.reassignments.remove(&id);
     }
 }

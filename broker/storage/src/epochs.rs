@@ -17,6 +17,7 @@ pub(crate) struct Epochs<D: Disk> {
     /// Ascending in both fields.
     entries: Vec<EpochEntry>,
     dirty: bool,
+    exists: bool,
     /// The file is new: its name is not durable yet.
     created: bool,
     /// The file says something else: it is written anew before anything is added.
@@ -29,8 +30,9 @@ impl<D: Disk> Epochs<D> {
     /// be in the page cache only.
     pub(crate) fn open(disk: &D, path: PathBuf, clean: bool) -> Result<Self> {
         let bytes = read_file(disk, &path, FILE_BYTES_MAX)
-            .map_err(|error| StorageError::io("read", &path, error))?
-            .unwrap_or_default();
+            .map_err(|error| StorageError::io("read", &path, error))?;
+        let exists = bytes.is_some();
+        let bytes = bytes.unwrap_or_default();
         let mut entries: Vec<EpochEntry> = Vec::new();
         for chunk in bytes.chunks_exact(ENTRY_BYTES) {
             let entry = EpochEntry::decode(chunk).map_err(|reason| StorageError::Format {
@@ -48,6 +50,7 @@ impl<D: Disk> Epochs<D> {
             disk: disk.clone(),
             path,
             dirty: !clean && !entries.is_empty(),
+            exists,
             created: false,
             // Behind a torn entry there may be a sound one, which must not come back.
             stale: bytes.len() as u64 != file_bytes,
@@ -59,6 +62,13 @@ impl<D: Disk> Epochs<D> {
     /// -1: none.
     pub(crate) fn latest(&self) -> i32 {
         self.entries.last().map_or(-1, |entry| entry.epoch)
+    }
+
+    /// Whether none starts before `start`.
+    pub(crate) fn begin_at(&self, start: i64) -> bool {
+        self.entries
+            .first()
+            .is_none_or(|entry| entry.start >= start)
     }
 
     /// Notes that `epoch` starts at `start`; an epoch that is known, or old, changes nothing.
@@ -77,18 +87,21 @@ impl<D: Disk> Epochs<D> {
         if kept > 0 && self.entries[kept - 1].epoch >= epoch {
             return Ok(());
         }
-        if self.stale || kept < self.entries.len() {
+        let holds_records = self.entries[kept..].iter().any(|entry| entry.start > start);
+        if self.stale || holds_records {
             self.entries.truncate(kept);
             self.entries.push(EpochEntry { epoch, start });
             return self.rewrite();
         }
+        self.shorten(kept)?;
         let mut bytes = Vec::with_capacity(ENTRY_BYTES);
         EpochEntry { epoch, start }.encode_into(&mut bytes);
         self.disk
             .open(&self.path, Open::CreateOrOpen)
             .and_then(|file| file.write_all_at(&bytes, self.file_bytes))
             .map_err(|error| StorageError::io("write", &self.path, error))?;
-        self.created |= self.file_bytes == 0;
+        self.created |= !self.exists;
+        self.exists = true;
         self.file_bytes += bytes.len() as u64;
         self.entries.push(EpochEntry { epoch, start });
         self.dirty = true;
@@ -161,6 +174,33 @@ impl<D: Disk> Epochs<D> {
         self.rewrite()
     }
 
+    /// Forgets epochs that start at `end`, the log's: they have no records. A power loss may bring
+    /// them back, and then they say as little as before: all partitions of a broker lose such an
+    /// epoch with each move of their leaders, and nobody is to wait for a sync of each.
+    pub(crate) fn cut_empty(&mut self, end: i64) -> Result<()> {
+        let kept = self.entries.partition_point(|entry| entry.start < end);
+        if self.stale {
+            return self.cut_end(end);
+        }
+        self.shorten(kept)
+    }
+
+    /// Keeps the first `kept` entries; durable with the next sync.
+    fn shorten(&mut self, kept: usize) -> Result<()> {
+        if kept == self.entries.len() {
+            return Ok(());
+        }
+        let file_bytes = (kept * ENTRY_BYTES) as u64;
+        self.disk
+            .open(&self.path, Open::ReadWrite)
+            .and_then(|file| file.set_len(file_bytes))
+            .map_err(|error| StorageError::io("shorten", &self.path, error))?;
+        self.entries.truncate(kept);
+        self.file_bytes = file_bytes;
+        self.dirty = true;
+        Ok(())
+    }
+
     /// Forgets epochs that end at or before `start`.
     pub(crate) fn cut_start(&mut self, start: i64) -> Result<()> {
         let after = self.entries.partition_point(|entry| entry.start <= start);
@@ -184,6 +224,7 @@ impl<D: Disk> Epochs<D> {
         replace_file(&self.disk, &self.path, &bytes)
             .map_err(|error| StorageError::io("replace", &self.path, error))?;
         self.file_bytes = bytes.len() as u64;
+        self.exists = true;
         self.dirty = false;
         self.stale = false;
         Ok(())
@@ -191,58 +232,4 @@ impl<D: Disk> Epochs<D> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::FaultyDisk;
-
-    fn open(disk: &FaultyDisk, clean: bool) -> Epochs<FaultyDisk> {
-        Epochs::open(disk, PathBuf::from("/epochs"), clean).expect("the disk is sound")
-    }
-
-    fn rows(epochs: &Epochs<FaultyDisk>) -> Vec<(i32, i64)> {
-        epochs.entries.iter().map(|e| (e.epoch, e.start)).collect()
-    }
-
-    fn with(entries: &[(i32, i64)]) -> (FaultyDisk, Epochs<FaultyDisk>) {
-        let disk = FaultyDisk::new(1);
-        let mut epochs = open(&disk, true);
-        for &(epoch, start) in entries {
-            epochs.note(epoch, start).expect("room");
-        }
-        (disk, epochs)
-    }
-
-    #[test]
-    fn recovery_of_one_segment_keeps_the_epochs_of_others() {
-        let (disk, mut epochs) = with(&[(0, 0), (3, 100), (4, 200)]);
-        // A segment below the log's start, one that begins within an epoch, one known.
-        for (epoch, start) in [(0, 0), (2, 50), (3, 150), (4, 200)] {
-            epochs.restore(epoch, start);
-        }
-        assert_eq!(rows(&epochs), [(0, 0), (2, 50), (3, 100), (4, 200)]);
-        epochs.store_restored().expect("room");
-        assert_eq!(rows(&open(&disk, true)), rows(&epochs));
-    }
-
-    #[test]
-    fn an_epoch_that_contradicts_a_record_goes() {
-        let (_, mut epochs) = with(&[(0, 0), (5, 100)]);
-        epochs.restore(4, 100);
-        assert_eq!(rows(&epochs), [(0, 0), (4, 100)]);
-    }
-
-    #[test]
-    fn what_a_killed_process_left_in_the_page_cache_is_synced() {
-        let (disk, _) = with(&[(0, 0), (1, 10)]);
-        let taken = |clean| open(&disk, clean).take_dirty().expect("it opens").is_some();
-        assert!(taken(false));
-        assert!(!taken(true));
-    }
-
-    #[test]
-    fn a_new_file_asks_for_its_folder_to_be_synced_once() {
-        let (_, mut epochs) = with(&[(0, 0), (1, 10)]);
-        assert!(epochs.take_created());
-        assert!(!epochs.take_created());
-    }
-}
+mod tests;

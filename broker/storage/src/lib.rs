@@ -32,9 +32,9 @@ pub use disk::{
     RealLock, Seeded,
 };
 pub use error::{AppendError, ReadError, StorageError};
-pub use folder::DataFolder;
+pub use folder::{DataFolder, RoomState};
 pub use kept::Kept;
 pub use log::{
     Compacted, FollowerAppend, LeaderAppend, Log, LogReader, Recovery, Retained, Slice, SyncDone,
-    SyncJob,
+    SyncJob, Verified,
 };

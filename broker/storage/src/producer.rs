@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// Producers remembered of one log; beyond, the one seen longest ago is forgotten.
 const PRODUCERS_MAX: usize = 50_000;
 
+/// Batches that a producer has in flight to one broker at most (Kafka's clients).
+const IN_FLIGHT_MAX: usize = 5;
+
 #[derive(Debug, Default)]
 pub(crate) struct Producers {
     known: HashMap<i64, SeenProducer>,
@@ -24,6 +27,10 @@ pub(crate) enum Sequence {
 }
 
 impl Producers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     pub(crate) fn from_snapshot(producers: Vec<SeenProducer>) -> Self {
         Self {
             known: producers
@@ -39,7 +46,7 @@ impl Producers {
         all
     }
 
-    /// Kafka's rules: the same epoch continues or repeats one of the last five batches; a newer
+    /// Kafka's rules: the same epoch continues or repeats one of the last batches; a newer
     /// epoch begins at 0; a producer that is not known (any more) may begin anywhere.
     pub(crate) fn check(&self, header: &BatchHeader) -> Result<Sequence, AppendError> {
         let Some(known) = self.known.get(&header.producer_id) else {
@@ -125,6 +132,19 @@ impl Producers {
                 -1
             },
         });
+    }
+
+    /// Forgets batches from `end` on. False: of some producer too little is left, and the log has
+    /// to be asked; what is remembered is then of no use.
+    #[must_use]
+    pub(crate) fn cut(&mut self, end: i64) -> bool {
+        self.known.values_mut().all(|producer| {
+            let before = producer.batches.len();
+            producer.batches.retain(|batch| batch.last_offset < end);
+            let left = producer.batches.len();
+            // Of few batches all were remembered; none left may mean an epoch before this one.
+            left == before || left >= IN_FLIGHT_MAX || (before < BATCHES_MAX && left > 0)
+        })
     }
 
     /// Whether the batch is the last one of its producer.

@@ -1,5 +1,7 @@
 //! One segment: a log file and its sparse index.
 
+mod shorten;
+
 use crate::{
     disk::{Disk, DiskFile, Open, read_file},
     error::{Result, StorageError},
@@ -239,18 +241,6 @@ impl<D: Disk> Segment<D> {
         }
         self.rebuild(4096)
             .map(|contents| contents.entries.unwrap_or_default())
-    }
-
-    /// Builds the index from the log file's headers.
-    pub(crate) fn rebuild(&self, interval_bytes: u32) -> Result<Contents> {
-        let io = |error| StorageError::io("read", &self.path, error);
-        let file = self.file().map_err(io)?;
-        let mut contents = Contents::empty(self.base);
-        let mut walk = HeaderWalk::new(&*file, 0, self.summary().size, WALK_CHUNK_BYTES);
-        while let Some(placed) = walk.next().map_err(io)? {
-            contents.note(self.base, &placed, interval_bytes);
-        }
-        Ok(contents)
     }
 
     /// A batch boundary at or before the first batch that ends after `offset`.

@@ -30,6 +30,10 @@ number_id! {
     BrokerEpoch(i64)
 }
 number_id! {
+    /// One operator's time in office: whoever takes the lease later has a greater one; 0 is none's.
+    OperatorEpoch(u64)
+}
+number_id! {
     /// A member of the metadata quorum, allocated once per [`FolderId`] and never reused.
     RaftNodeId(u64)
 }

@@ -2,6 +2,9 @@
 
 /// Largest Kafka request frame, bytes (`socket.request.max.bytes` of Kafka).
 pub const FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Most bytes of requests in work of one Kafka connection; a larger request is alone in work on
+/// its connection.
+pub const CONNECTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Largest record batch, bytes (`message.max.bytes` of Kafka, with its batch overhead of 12).
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024 + 12;
 /// Longest topic name, bytes (Kafka's 249).

@@ -17,16 +17,13 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: weir
 {{- end -}}
 
-{{/* Rights in the namespaces that are watched. */}}
-{{- define "weir.rules" -}}
+{{/* What each controller may do in the namespaces that are watched, apart from the events that all write. */}}
+{{- define "weir.rules.clusters" -}}
 - apiGroups: ["weir.dev"]
   resources: ["queueclusters"]
   verbs: ["get", "list", "watch"]
 - apiGroups: ["weir.dev"]
-  resources: ["topics"]
-  verbs: ["get", "list", "watch", "patch"]
-- apiGroups: ["weir.dev"]
-  resources: ["queueclusters/status", "topics/status"]
+  resources: ["queueclusters/status"]
   verbs: ["patch"]
 # The API server asks for this of whoever sets an owner that blocks the owner's deletion.
 - apiGroups: ["weir.dev"]
@@ -46,13 +43,61 @@ app.kubernetes.io/part-of: weir
   verbs: ["create"]
 - apiGroups: [""]
   resources: ["persistentvolumeclaims"]
-  verbs: ["get", "list", "watch", "patch"]
+  verbs: ["get", "list", "watch", "patch", "delete"]
 - apiGroups: ["apps"]
   resources: ["statefulsets"]
   verbs: ["get", "list", "watch", "create", "patch", "delete"]
 - apiGroups: ["policy"]
   resources: ["poddisruptionbudgets"]
   verbs: ["get", "list", "watch", "create", "patch"]
+{{- end -}}
+
+{{- define "weir.rules.topics" -}}
+- apiGroups: ["weir.dev"]
+  resources: ["queueclusters"]
+  verbs: ["get", "list", "watch"]
+- apiGroups: ["weir.dev"]
+  resources: ["topics"]
+  verbs: ["get", "list", "watch", "patch"]
+- apiGroups: ["weir.dev"]
+  resources: ["topics/status"]
+  verbs: ["patch"]
+# The certificate with which it talks to brokers.
+- apiGroups: [""]
+  resources: ["secrets"]
+  verbs: ["get"]
+{{- end -}}
+
+{{- define "weir.rules.scalers" -}}
+- apiGroups: ["weir.dev"]
+  resources: ["queueclusters", "consumerscalers"]
+  verbs: ["get", "list", "watch"]
+- apiGroups: ["weir.dev"]
+  resources: ["consumerscalers/status"]
+  verbs: ["patch"]
+- apiGroups: [""]
+  resources: ["secrets"]
+  verbs: ["get"]
+# The pods of what it scales, and what a busy one costs.
+- apiGroups: [""]
+  resources: ["pods"]
+  verbs: ["list", "patch"]
+# What a ConsumerScaler scales; it names objects of its own namespace only.
+- apiGroups: ["apps"]
+  resources: ["deployments/scale"]
+  verbs: ["get", "patch"]
+{{- range .Values.scaler.targets }}
+- apiGroups: [{{ .group | quote }}]
+  resources: [{{ printf "%s/scale" .resource | quote }}]
+  verbs: ["get", "patch"]
+{{- end }}
+# To leave alone what another autoscaler scales.
+- apiGroups: ["autoscaling"]
+  resources: ["horizontalpodautoscalers"]
+  verbs: ["list"]
+{{- end -}}
+
+{{- define "weir.rules.events" -}}
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["create", "patch"]

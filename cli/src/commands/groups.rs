@@ -10,6 +10,7 @@ use crate::output::{or_dash, print_json, print_table, table};
 
 /// Each broker knows the groups that it coordinates.
 pub async fn list(brokers: &Brokers, format: Format) -> Result<()> {
+    warn_of_silent(brokers);
     let mut groups = BTreeMap::new();
     for (id, mut admin) in brokers.all() {
         for group in admin
@@ -37,6 +38,7 @@ pub async fn list(brokers: &Brokers, format: Format) -> Result<()> {
 }
 
 pub async fn describe(brokers: &Brokers, group: &str, format: Format) -> Result<()> {
+    warn_of_silent(brokers);
     let mut found = find(brokers, group).await?;
     fill_lag(brokers, &mut found).await?;
     if format == Format::Json {
@@ -77,6 +79,13 @@ pub async fn describe(brokers: &Brokers, group: &str, format: Format) -> Result<
         println!("total lag {}", lags.iter().sum::<i64>());
     }
     Ok(())
+}
+
+/// On standard error, so that what programs read stays whole.
+fn warn_of_silent(brokers: &Brokers) {
+    for silent in &brokers.silent {
+        eprintln!("weir: no answer from {silent}; the groups that it coordinates are missing");
+    }
 }
 
 async fn find(brokers: &Brokers, group: &str) -> Result<pb::Group> {

@@ -1,15 +1,22 @@
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
 use weir_proto::admin as pb;
 
-use crate::args::Produce;
+use crate::args::{Format, Produce};
 use crate::brokers::Brokers;
+use crate::output::say;
 
-/// Records that go out in one call, over all partitions.
-const BATCH: usize = 500;
+/// Records that wait for one another, over all partitions.
+const BATCH_RECORDS_MAX: usize = 500;
+/// Bytes of one partition that wait for one another. What goes out in one call becomes one batch, and
+/// brokers take batches of 1 MiB by default.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
+/// What a record takes in a batch beside its key and value, bytes at most.
+const RECORD_OVERHEAD_BYTES: usize = 32;
 
-pub async fn run(brokers: &Brokers, args: Produce) -> Result<()> {
+pub async fn run(brokers: &Brokers, args: Produce, format: Format) -> Result<()> {
     let topic = brokers.topic(&args.topic).await?;
     if topic.partitions.is_empty() {
         bail!("{} has no partitions", topic.name);
@@ -19,20 +26,14 @@ pub async fn run(brokers: &Brokers, args: Produce) -> Result<()> {
         topic,
         args: &args,
         turn: 0,
-        waiting: Vec::new(),
+        waiting: Waiting::default(),
         sent: 0,
     };
-    if let Some(value) = &args.value {
-        sender.take(value).await?;
-    } else {
-        // Standard input is read here, not on the side: there is nothing else to do meanwhile.
-        for line in std::io::stdin().lock().lines() {
-            sender.take(&line?).await?;
-        }
-    }
-    sender.flush().await?;
-    println!("{} records written", sender.sent);
-    Ok(())
+    let done = sender.send_all().await;
+    let sent = sender.sent;
+    done.with_context(|| format!("after {sent} records were written"))?;
+    let object = json!({"topic": args.topic, "written": sent});
+    say(format, &format!("{sent} records written"), &object)
 }
 
 struct Sender<'a> {
@@ -40,11 +41,53 @@ struct Sender<'a> {
     topic: pb::Topic,
     args: &'a Produce,
     turn: usize,
-    waiting: Vec<(i32, pb::Record)>,
+    waiting: Waiting,
     sent: usize,
 }
 
+/// What was read and not sent yet, by partition.
+#[derive(Default)]
+struct Waiting {
+    by_partition: BTreeMap<i32, (usize, Vec<pb::Record>)>,
+    records: usize,
+}
+
+impl Waiting {
+    /// Whether the record would make a batch of its partition larger than it should be.
+    fn is_full_for(&self, partition: i32, record: &pb::Record) -> bool {
+        let bytes = self
+            .by_partition
+            .get(&partition)
+            .map_or(0, |(bytes, _)| *bytes);
+        self.records >= BATCH_RECORDS_MAX || (bytes > 0 && bytes + size(record) > BATCH_BYTES_MAX)
+    }
+
+    fn push(&mut self, partition: i32, record: pb::Record) {
+        let (bytes, records) = self.by_partition.entry(partition).or_default();
+        *bytes += size(&record);
+        records.push(record);
+        self.records += 1;
+    }
+}
+
+fn size(record: &pb::Record) -> usize {
+    let len = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+    len(&record.key) + len(&record.value) + RECORD_OVERHEAD_BYTES
+}
+
 impl Sender<'_> {
+    async fn send_all(&mut self) -> Result<()> {
+        if let Some(value) = &self.args.value {
+            self.take(value).await?;
+        } else {
+            // Standard input is read here, not on the side: there is nothing else to do meanwhile.
+            for line in std::io::stdin().lock().lines() {
+                self.take(&line?).await?;
+            }
+        }
+        self.flush().await
+    }
+
     async fn take(&mut self, line: &str) -> Result<()> {
         let (key, value) = match &self.args.key_separator {
             Some(separator) => match line.split_once(separator.as_str()) {
@@ -59,12 +102,11 @@ impl Sender<'_> {
             ..pb::Record::default()
         };
         let partition = self.choose(&record);
-        self.waiting.push((partition, record));
-        if self.waiting.len() >= BATCH {
-            self.flush().await
-        } else {
-            Ok(())
+        if self.waiting.is_full_for(partition, &record) {
+            self.flush().await?;
         }
+        self.waiting.push(partition, record);
+        Ok(())
     }
 
     fn choose(&mut self, record: &pb::Record) -> i32 {
@@ -82,11 +124,8 @@ impl Sender<'_> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let mut by_partition: BTreeMap<i32, Vec<pb::Record>> = BTreeMap::new();
-        for (partition, record) in self.waiting.drain(..) {
-            by_partition.entry(partition).or_default().push(record);
-        }
-        for (partition, records) in by_partition {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (partition, (_, records)) in waiting.by_partition {
             let count = records.len();
             let topic = self.topic.name.clone();
             let mut leader = self.brokers.leader(&self.topic, partition)?;
@@ -128,7 +167,36 @@ fn murmur2(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::murmur2;
+    use super::*;
+
+    fn record(bytes: usize) -> pb::Record {
+        pb::Record {
+            value: Some(vec![b'x'; bytes]),
+            ..pb::Record::default()
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_by_bytes_and_by_records() {
+        let mut waiting = Waiting::default();
+        for _ in 0..3 {
+            assert!(!waiting.is_full_for(0, &record(160_000)));
+            waiting.push(0, record(160_000));
+        }
+        assert!(
+            waiting.is_full_for(0, &record(160_000)),
+            "a fourth is too much"
+        );
+        assert!(
+            !waiting.is_full_for(1, &record(160_000)),
+            "elsewhere there is room"
+        );
+        let mut small = Waiting::default();
+        (0..BATCH_RECORDS_MAX).for_each(|_| small.push(0, record(1)));
+        assert!(small.is_full_for(1, &record(1)));
+        // One that is too large by itself goes alone, and the broker judges it.
+        assert!(!Waiting::default().is_full_for(0, &record(2 * BATCH_BYTES_MAX)));
+    }
 
     #[test]
     fn keys_hash_as_in_the_java_client() {

@@ -32,6 +32,15 @@ fn state(broker: &pb::Broker) -> &'static str {
     }
 }
 
+/// In the metadata quorum.
+fn part(cluster: &pb::DescribeClusterResponse, broker: &pb::Broker) -> &'static str {
+    match (cluster.controller_id == Some(broker.id), broker.voter) {
+        (true, _) => "controller",
+        (false, true) => "voter",
+        (false, false) => "follower",
+    }
+}
+
 fn print(cluster: &pb::DescribeClusterResponse) {
     println!(
         "cluster {}: {} brokers, {} topics, {} partitions ({} offline, {} under-replicated)",
@@ -45,7 +54,7 @@ fn print(cluster: &pb::DescribeClusterResponse) {
     let header = [
         "BROKER",
         "STATE",
-        "CONTROLLER",
+        "METADATA",
         "RACK",
         "LEADERS",
         "REPLICAS",
@@ -62,12 +71,7 @@ fn print(cluster: &pb::DescribeClusterResponse) {
         rows.add_row([
             b.id.to_string(),
             state(b).to_owned(),
-            if cluster.controller_id == Some(b.id) {
-                "yes"
-            } else {
-                ""
-            }
-            .to_owned(),
+            part(cluster, b).to_owned(),
             or_dash(b.rack.as_ref()),
             b.leaders.to_string(),
             b.replicas.to_string(),
@@ -85,6 +89,7 @@ fn as_json(cluster: &pb::DescribeClusterResponse, silent: &[String]) -> serde_js
             "id": b.id,
             "state": state(b),
             "rack": b.rack,
+            "voter": b.voter,
             "leaders": b.leaders,
             "replicas": b.replicas,
             "outOfSync": b.out_of_sync,

@@ -5,7 +5,7 @@ use weir_proto::admin as pb;
 
 use crate::args::{AlterTopic, Format, NewTopic};
 use crate::brokers::Brokers;
-use crate::output::{ids, or_dash, print_json, print_table, table};
+use crate::output::{ids, or_dash, print_json, print_table, say, table};
 
 pub async fn list(brokers: &Brokers, internal: bool, format: Format) -> Result<()> {
     let request = pb::ListTopicsRequest { internal };
@@ -84,7 +84,7 @@ pub async fn describe(brokers: &Brokers, name: &str, format: Format) -> Result<(
     Ok(())
 }
 
-pub async fn create(brokers: &Brokers, new: NewTopic) -> Result<()> {
+pub async fn create(brokers: &Brokers, new: NewTopic, format: Format) -> Result<()> {
     let request = pb::CreateTopicRequest {
         name: new.name.clone(),
         partitions: new.partitions,
@@ -94,11 +94,10 @@ pub async fn create(brokers: &Brokers, new: NewTopic) -> Result<()> {
         validate_only: false,
     };
     brokers.any().create_topic(request).await?;
-    println!("topic {} created", new.name);
-    Ok(())
+    done(format, &new.name, "created")
 }
 
-pub async fn alter(brokers: &Brokers, change: AlterTopic) -> Result<()> {
+pub async fn alter(brokers: &Brokers, change: AlterTopic, format: Format) -> Result<()> {
     let request = pb::AlterTopicRequest {
         name: change.name.clone(),
         partitions: change.partitions,
@@ -107,19 +106,25 @@ pub async fn alter(brokers: &Brokers, change: AlterTopic) -> Result<()> {
         ..pb::AlterTopicRequest::default()
     };
     brokers.any().alter_topic(request).await?;
-    println!("topic {} altered", change.name);
-    Ok(())
+    done(format, &change.name, "altered")
 }
 
-pub async fn delete(brokers: &Brokers, name: &str) -> Result<()> {
+pub async fn delete(brokers: &Brokers, name: &str, format: Format) -> Result<()> {
     brokers
         .any()
         .delete_topic(pb::DeleteTopicRequest {
             name: name.to_owned(),
         })
         .await?;
-    println!("topic {name} deleted");
-    Ok(())
+    done(format, name, "deleted")
+}
+
+fn done(format: Format, topic: &str, what: &str) -> Result<()> {
+    say(
+        format,
+        &format!("topic {topic} {what}"),
+        &json!({"topic": topic, "done": what}),
+    )
 }
 
 fn as_json(topic: &pb::Topic) -> serde_json::Value {

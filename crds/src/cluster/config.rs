@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{DURATION, DURATION_OR_FOREVER, SIZE, SIZE_OR_UNLIMITED};
+use crate::units::{DURATION, DURATION_OR_FOREVER, RATE, SIZE, SIZE_OR_UNLIMITED};
 
 /// Settings that hold for every broker, and defaults of topics that do not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -74,6 +74,23 @@ pub struct BrokerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), extend("pattern" = DURATION))]
     pub group_initial_rebalance_delay: Option<String>,
+    /// Where consumers read that say which rack they are in; by default a replica there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumers_read_from: Option<ReadFrom>,
+    /// Bytes a second that a broker takes, and gives, for replicas that are being moved; by default
+    /// as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20), extend("pattern" = RATE))]
+    pub move_rate: Option<String>,
+}
+
+/// Which replica of a partition serves a consumer (KIP-392).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ReadFrom {
+    /// The leader, always.
+    Leader,
+    /// One in sync in the consumer's own rack, if there is any.
+    SameRack,
 }
 
 /// When a write counts as written.

@@ -2,7 +2,9 @@
 
 mod config;
 mod listener;
+mod placement;
 mod pod_template;
+mod roll;
 mod status;
 mod storage;
 
@@ -12,11 +14,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub use config::{BrokerConfig, Flush, TimestampType};
-pub use listener::{Listener, ListenerType, Protocol};
+pub use config::{BrokerConfig, Flush, ReadFrom, TimestampType};
+pub use listener::{ExternalTrafficPolicy, Listener, ListenerType, Protocol};
+pub use placement::{
+    Balance, BalanceState, BalanceStatus, BalanceTask, LeadersAway, LostBroker, Moves, Nodes,
+    Progress, ScalingPhase, ScalingStatus,
+};
 pub use pod_template::{AntiAffinity, EnvVar, PodTemplate, Toleration};
+pub use roll::{Roll, RollAtOnce};
 pub use status::{
-    BrokerState, BrokerStatus, ListenerStatus, PartitionTotals, QueueClusterStatus, RollStatus,
+    BrokerState, BrokerStatus, ListenerStatus, PartitionTotals, QueueClusterStatus, RollMember,
+    RollStatus,
 };
 pub use storage::{Storage, WhenDeleted, WhenScaled};
 
@@ -94,7 +102,8 @@ pub struct QueueClusterSpec {
     pub image: Option<String>,
     #[serde(default)]
     pub image_pull_policy: ImagePullPolicy,
-    /// Brokers of the pool `default`. Grows only, for now.
+    /// Brokers of the pool `default`. Where there are to be fewer, those with the highest ordinals
+    /// are emptied and go, one at a time.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 1, max = 50))]
     pub replicas: i32,
@@ -114,6 +123,16 @@ pub struct QueueClusterSpec {
         validation = Rule::new("self.exists(l, l.type == 'Internal')").message("one listener must have the type Internal"),
     )]
     pub listeners: Vec<Listener>,
+    /// Whether replicas, preferred leaders and bytes are evened out.
+    #[serde(default)]
+    pub balance: Balance,
+    /// Bounds of every move of replicas.
+    #[serde(default)]
+    pub moves: Moves,
+    #[serde(default)]
+    pub nodes: Nodes,
+    #[serde(default)]
+    pub roll: Roll,
     /// Whose Topics this cluster accepts.
     #[serde(default)]
     pub topic_namespaces: TopicNamespaces,

@@ -79,7 +79,7 @@ pub struct Toleration {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(self.name in ['POD_NAME', 'POD_NAMESPACE', 'NODE_NAME', 'RACK'])").message("this variable is the operator's"))]
+#[x_kube(validation = Rule::new("!(self.name in ['POD_NAME', 'POD_NAMESPACE', 'NODE_NAME', 'POD_IP'])").message("this variable is the operator's"))]
 pub struct EnvVar {
     #[schemars(length(min = 1, max = 128), extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
     pub name: String,

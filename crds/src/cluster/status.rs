@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ListenerType;
-use crate::Condition;
+use super::{BalanceStatus, LeadersAway, ListenerType, LostBroker, ScalingStatus};
+use crate::{Condition, Drift};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -55,10 +55,31 @@ pub struct QueueClusterStatus {
     /// The restart under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roll: Option<RollStatus>,
+    /// The broker that is being taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+    /// Replicas that move to even things out, or that should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceStatus>,
+    /// Brokers on cordoned nodes whose leaders were moved away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub leaders_away: Vec<LeadersAway>,
+    /// Brokers whose nodes are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub lost: Vec<LostBroker>,
     /// Cluster-wide settings that the operator set, by Kafka's names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 128)))]
     pub config_keys: Vec<String>,
+    /// Digest of the cluster-wide settings as they were last seen in place, for the operator alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub config_mark: Option<String>,
+    /// The last change behind the resource's back that was put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +110,7 @@ pub struct BrokerStatus {
     pub id: i32,
     #[schemars(length(max = 253))]
     pub pod: String,
+    /// Its node, or the last one that it was on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub node: Option<String>,
@@ -140,4 +162,32 @@ pub struct RollStatus {
     pub since: String,
     #[schemars(length(max = 1024))]
     pub message: String,
+    /// Its leaders may have been moved away, and get their permission back if it does not restart.
+    #[serde(default)]
+    pub leaders_away: bool,
+    /// When its leaders were first asked to move, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub leaders_away_since: Option<String>,
+    /// Brokers of its rack that restart together with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub others: Vec<RollMember>,
+}
+
+/// One more broker of a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollMember {
+    pub broker: i32,
+    /// The pod that is being replaced.
+    #[schemars(length(max = 64))]
+    pub pod_uid: String,
+    /// Its leaders may have been moved away, and get their permission back if it does not restart.
+    #[serde(default)]
+    pub leaders_away: bool,
+    /// When its leaders were first asked to move, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub leaders_away_since: Option<String>,
 }

@@ -20,10 +20,12 @@ pub struct Storage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
-    /// What becomes of the volumes when the QueueCluster is deleted.
+    /// What becomes of the volumes when the QueueCluster is deleted. With those that are kept, one
+    /// of the same name that is made later goes on.
     #[serde(default)]
     pub when_deleted: WhenDeleted,
-    /// What becomes of a broker's volume when the pool shrinks.
+    /// What becomes of a broker's volume when the pool shrinks. One that is kept is taken again by
+    /// the broker that comes back.
     #[serde(default)]
     pub when_scaled: WhenScaled,
 }
@@ -39,4 +41,6 @@ pub enum WhenDeleted {
 pub enum WhenScaled {
     #[default]
     Retain,
+    /// Once the broker is empty and out of the cluster and its pod is gone.
+    Delete,
 }

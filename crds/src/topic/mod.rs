@@ -1,14 +1,15 @@
 //! `Topic`: a topic of a cluster, declared.
 
 mod config;
+mod kafka;
+mod status;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use config::{Cleanup, TopicConfig};
-
-use crate::Condition;
+pub use status::{Difference, Drift, TopicStatus};
 
 /// A topic of a QueueCluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,33 +116,6 @@ pub enum DeletionPolicy {
     #[default]
     Retain,
     Delete,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TopicStatus {
-    /// Generation of the spec that the rest is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
-    /// Name of the topic in the cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 249))]
-    pub topic_name: Option<String>,
-    /// UUID of the topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub topic_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partitions: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replication_factor: Option<i32>,
-    /// Configs that this resource set, by Kafka's names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 128)))]
-    pub config_keys: Vec<String>,
 }
 
 impl Topic {

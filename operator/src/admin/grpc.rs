@@ -1,143 +1,23 @@
-//! Brokers over gRPC with mutual TLS.
+//! What is asked of a broker over gRPC.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::channel::mpsc;
 use futures::stream::BoxStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Target};
-use tonic::{Code, Status};
+use tonic::Status;
 use weir_proto::admin as pb;
-use weir_proto::admin::admin_client::AdminClient;
 
-use super::{
-    Admin, AdminError, AdminResult, Connector, Endpoint, Identity, NewTopic, Refusal, TopicChange,
-    to_map,
-};
+use super::broker::{Broker, CALL_TIMEOUT};
+use super::refusal::why;
+use super::{Admin, AdminError, AdminResult, NewTopic, Refusal, TopicChange, to_map};
 use crate::kafka_config::Settings;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Largest answer: every topic of a large cluster.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// Connections kept; beyond that all are dropped and made again as needed.
-const CHANNELS_MAX: usize = 4096;
-
-/// Keeps a connection to each broker.
-#[derive(Default)]
-pub struct GrpcConnector {
-    channels: Mutex<HashMap<String, (Arc<Identity>, Channel)>>,
-}
-
-impl Connector for GrpcConnector {
-    fn broker(&self, endpoint: &Endpoint) -> AdminResult<Arc<dyn Admin>> {
-        let host = format!("{}:{}", endpoint.host, endpoint.port);
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = channels
-            .get(&host)
-            .filter(|(identity, _)| *identity == endpoint.identity)
-            .map(|(_, channel)| channel.clone());
-        let channel = match kept {
-            Some(channel) => channel,
-            None => {
-                if channels.len() >= CHANNELS_MAX {
-                    channels.clear();
-                }
-                let channel = connect(&host, &endpoint.identity)?;
-                let entry = (endpoint.identity.clone(), channel.clone());
-                channels.insert(host.clone(), entry);
-                channel
-            }
-        };
-        let client = AdminClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Ok(Arc::new(Broker { host, client }))
-    }
-}
-
-fn connect(host: &str, identity: &Identity) -> AdminResult<Channel> {
-    let unusable = |why: tonic::transport::Error| AdminError::Unreachable {
-        host: host.to_owned(),
-        why: reasons(&why),
-    };
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(&identity.ca))
-        .identity(tonic::transport::Identity::from_pem(
-            &identity.cert,
-            &identity.key,
-        ));
-    let target = Target::from_shared(format!("https://{host}"))
-        .and_then(|t| t.tls_config(tls))
-        .map_err(unusable)?;
-    Ok(target
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_while_idle(true)
-        .connect_lazy())
-}
-
-struct Broker {
-    host: String,
-    client: AdminClient<Channel>,
-}
-
-impl Broker {
-    fn error(&self, status: &Status) -> AdminError {
-        let kind = match status.code() {
-            Code::NotFound => Refusal::NotFound,
-            Code::AlreadyExists => Refusal::AlreadyExists,
-            Code::InvalidArgument | Code::OutOfRange => Refusal::Invalid,
-            Code::FailedPrecondition | Code::Aborted => Refusal::Precondition,
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
-                return AdminError::Unreachable {
-                    host: self.host.clone(),
-                    why: why(status),
-                };
-            }
-            _ => Refusal::Other,
-        };
-        AdminError::Refused {
-            kind,
-            message: status.message().to_owned(),
-        }
-    }
-
-    /// Sends one request and waits for its answer, no longer than a call may take.
-    async fn call<T, F>(&self, call: impl FnOnce(AdminClient<Channel>) -> F) -> AdminResult<T>
-    where
-        F: Future<Output = Result<tonic::Response<T>, Status>>,
-    {
-        match tokio::time::timeout(CALL_TIMEOUT, call(self.client.clone())).await {
-            Ok(Ok(answer)) => Ok(answer.into_inner()),
-            Ok(Err(status)) => Err(self.error(&status)),
-            Err(_) => Err(AdminError::Unreachable {
-                host: self.host.clone(),
-                why: format!("no answer in {} s", CALL_TIMEOUT.as_secs()),
-            }),
-        }
-    }
-}
-
-fn why(status: &Status) -> String {
-    match std::error::Error::source(status) {
-        Some(source) => reasons(source),
-        None => status.message().to_owned(),
-    }
-}
-
-/// An error with all its causes: the outermost of a connection says nothing.
-fn reasons(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    for _ in 0..8 {
-        let Some(inner) = cause else { break };
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}
+/// All pages of a large cluster's replicas.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(30);
+/// Partitions of one cluster that this operator can plan for.
+const PARTITIONS_MAX: usize = 200_000;
 
 /// The topic of an answer that always has one.
 fn topic(host: &str, topic: Option<pb::Topic>) -> AdminResult<pb::Topic> {
@@ -197,6 +77,69 @@ impl Admin for Broker {
         self.call(|mut c| async move { c.elect_preferred(request).await })
             .await
             .map(|answer| answer.changed)
+    }
+
+    async fn set_operator_epoch(&self, epoch: u64) -> AdminResult<()> {
+        let request = pb::SetOperatorEpochRequest {
+            epoch,
+            force: false,
+        };
+        self.call(|mut c| async move { c.set_operator_epoch(request).await })
+            .await
+            .map(drop)
+    }
+
+    async fn allow_leaders(&self, broker_id: i32) -> AdminResult<()> {
+        let request = pb::AllowLeadersRequest { broker_id };
+        self.place(|mut c| async move { c.allow_leaders(request).await })
+            .await
+            .map(drop)
+    }
+
+    async fn describe_replicas(&self, held: bool) -> AdminResult<Vec<pb::PartitionReplicas>> {
+        let mut client = self.placement.clone();
+        let collected = async move {
+            let request = pb::DescribeReplicasRequest { held };
+            let mut pages = client.describe_replicas(request).await?.into_inner();
+            let mut all = Vec::new();
+            while let Some(page) = pages.message().await? {
+                all.extend(page.partitions);
+                if all.len() > PARTITIONS_MAX {
+                    let most = format!("more than {PARTITIONS_MAX} partitions");
+                    return Err(Status::out_of_range(most));
+                }
+            }
+            Ok(all)
+        };
+        self.within(STREAM_TIMEOUT, collected).await
+    }
+
+    async fn alter_reassignments(
+        &self,
+        reassignments: Vec<pb::Reassignment>,
+    ) -> AdminResult<Vec<pb::ReassignmentResult>> {
+        let request = pb::AlterReassignmentsRequest { reassignments };
+        let answer = self
+            .place(|mut c| async move { c.alter_reassignments(request).await })
+            .await?;
+        let refused = |r: &pb::ReassignmentResult| !r.error.is_empty();
+        Ok(answer.results.into_iter().filter(refused).collect())
+    }
+
+    async fn cordon_broker(&self, broker: i32, on: bool) -> AdminResult<pb::CordonBrokerResponse> {
+        let request = pb::CordonBrokerRequest {
+            broker_id: broker,
+            cordoned: on,
+        };
+        self.place(|mut c| async move { c.cordon_broker(request).await })
+            .await
+    }
+
+    async fn remove_broker(&self, broker_id: i32) -> AdminResult<()> {
+        let request = pb::RemoveBrokerRequest { broker_id };
+        self.place(|mut c| async move { c.remove_broker(request).await })
+            .await
+            .map(drop)
     }
 
     async fn cluster_config(&self) -> AdminResult<Settings> {
@@ -282,5 +225,22 @@ impl Admin for Broker {
             .take_while(|change| std::future::ready(change.is_ok()))
             .filter_map(|change| std::future::ready(change.ok().map(|c| c.version)));
         Ok(versions.boxed())
+    }
+
+    async fn watch_backlog(
+        &self,
+        watches: mpsc::Receiver<pb::BacklogWatch>,
+    ) -> AdminResult<BoxStream<'static, AdminResult<pb::BacklogReport>>> {
+        let mut backlog = self.backlog.clone();
+        let asked = backlog.watch_backlog(watches);
+        let reports = self.within(CALL_TIMEOUT, asked).await?.into_inner();
+        let host = self.host.clone();
+        let reports = reports.map(move |report| {
+            report.map_err(|status| AdminError::Unreachable {
+                host: host.clone(),
+                why: why(&status),
+            })
+        });
+        Ok(reports.boxed())
     }
 }

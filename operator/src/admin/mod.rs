@@ -1,16 +1,23 @@
 //! The brokers, behind traits: what the operator asks of them, and how it reaches them.
 
+mod broker;
+mod connector;
 mod grpc;
+mod refusal;
+mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::channel::mpsc;
 use futures::stream::BoxStream;
 use thiserror::Error;
 use weir_proto::admin as pb;
 
-pub use grpc::GrpcConnector;
+pub use connector::GrpcConnector;
 
 use crate::kafka_config::Settings;
 
@@ -32,6 +39,8 @@ pub enum Refusal {
     Invalid,
     /// Not now: the state of the cluster does not allow it.
     Precondition,
+    /// A later operator was heard: this one must end.
+    Deposed,
     Other,
 }
 
@@ -74,6 +83,21 @@ pub trait Admin: Send + Sync {
     /// How many leaders it still has.
     async fn move_leaders_away(&self, broker: i32) -> AdminResult<u32>;
     async fn elect_preferred(&self) -> AdminResult<u32>;
+    /// Makes the operator of this epoch heard; those before it are refused from then on.
+    async fn set_operator_epoch(&self, epoch: u64) -> AdminResult<()>;
+    /// Takes `move_leaders_away` back.
+    async fn allow_leaders(&self, broker: i32) -> AdminResult<()>;
+    /// Every partition; with `held` those of which the broker has a replica, with their sizes.
+    async fn describe_replicas(&self, held: bool) -> AdminResult<Vec<pb::PartitionReplicas>>;
+    /// Starts and cancels moves; what was refused, with the reason.
+    async fn alter_reassignments(
+        &self,
+        moves: Vec<pb::Reassignment>,
+    ) -> AdminResult<Vec<pb::ReassignmentResult>>;
+    /// A cordoned broker gets no replicas and gives its leaders away. What it still has.
+    async fn cordon_broker(&self, broker: i32, on: bool) -> AdminResult<pb::CordonBrokerResponse>;
+    /// Takes an empty broker out of the metadata; one that is not known counts as taken out.
+    async fn remove_broker(&self, broker: i32) -> AdminResult<()>;
     async fn cluster_config(&self) -> AdminResult<Settings>;
     async fn alter_cluster_config(&self, set: Settings, remove: Vec<String>) -> AdminResult<()>;
     async fn list_topics(&self) -> AdminResult<Vec<pb::Topic>>;
@@ -83,6 +107,17 @@ pub trait Admin: Send + Sync {
     async fn delete_topic(&self, name: &str) -> AdminResult<()>;
     /// Versions of the metadata, the first at once; ends when the connection does.
     async fn watch_metadata(&self) -> AdminResult<BoxStream<'static, u64>>;
+    /// Reports about the groups of the last set in `watches`; ends when the connection does.
+    async fn watch_backlog(
+        &self,
+        watches: mpsc::Receiver<pb::BacklogWatch>,
+    ) -> AdminResult<BoxStream<'static, AdminResult<pb::BacklogReport>>> {
+        drop(watches);
+        Err(AdminError::Refused {
+            kind: Refusal::Other,
+            message: "this broker reports no backlogs".to_owned(),
+        })
+    }
 }
 
 /// Where a broker answers, and as whom to come.

@@ -7,6 +7,7 @@ use weir_crds::{Listener, ListenerStatus, ListenerType};
 use weir_proto::admin as pb;
 
 use super::build::outside_listeners;
+use super::nodes::state;
 use super::observe::{Observed, node_name};
 use super::validate::Valid;
 
@@ -38,8 +39,12 @@ pub fn known(wanted: &[pb::Listener], registered: &[pb::Listener]) -> bool {
     wanted.iter().all(|listener| registered.contains(listener))
 }
 
-/// Where clients begin, for the status.
-pub fn bootstraps(valid: &Valid, observed: &Observed) -> Vec<ListenerStatus> {
+/// Where clients begin, for the status; `before` is what it says by now.
+pub fn bootstraps(
+    valid: &Valid,
+    observed: &Observed,
+    before: &[ListenerStatus],
+) -> Vec<ListenerStatus> {
     let names = &valid.names;
     let bootstrap = |listener: &Listener| -> Option<String> {
         let name = names.listener_bootstrap_service(&listener.name);
@@ -50,8 +55,7 @@ pub fn bootstraps(valid: &Valid, observed: &Observed) -> Vec<ListenerStatus> {
             }
             ListenerType::NodePort => {
                 let port = node_port(observed.services.get(&name)?)?;
-                // The same node as long as it is there: statuses should not flap.
-                let host = observed.nodes.values().find_map(node_address)?;
+                let host = first_node(observed, named_host(before, &listener.name))?;
                 Some(format!("{host}:{port}"))
             }
             ListenerType::LoadBalancer => {
@@ -70,6 +74,22 @@ pub fn bootstraps(valid: &Valid, observed: &Observed) -> Vec<ListenerStatus> {
             bootstrap: bootstrap(listener),
         })
         .collect()
+}
+
+/// The host that a status names for a listener.
+fn named_host<'a>(before: &'a [ListenerStatus], listener: &str) -> Option<&'a str> {
+    let said = before.iter().find(|l| l.name == listener)?;
+    let (host, _) = said.bootstrap.as_deref()?.rsplit_once(':')?;
+    Some(host)
+}
+
+/// The address of a node to begin at: of those that are best off the one that is named already,
+/// or else the first. Statuses should not flap.
+fn first_node(observed: &Observed, named: Option<&str>) -> Option<String> {
+    let nodes = observed.nodes.values();
+    let known = nodes.filter_map(|node| Some((state(Some(node)), node_address(node)?)));
+    let best = known.min_by_key(|(state, host)| (*state, named != Some(host.as_str())));
+    best.map(|(_, host)| host)
 }
 
 /// The rack of a pod's node; `None` while the pod has no node or the node no such label.
@@ -104,4 +124,50 @@ fn ingress(service: &Service) -> Option<String> {
     let status = service.status.as_ref()?.load_balancer.as_ref()?;
     let first = status.ingress.as_ref()?.first()?;
     first.ip.clone().or_else(|| first.hostname.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Nodes n0, n1 and so on by their readiness; those with a `-` before it are cordoned.
+    fn nodes(ready: &[&str]) -> Observed {
+        let node = |(at, ready): (usize, &&str)| {
+            let name = format!("n{at}");
+            let node = json!({
+                "metadata": {"name": name},
+                "spec": {"unschedulable": ready.starts_with('-')},
+                "status": {
+                    "addresses": [{"type": "InternalIP", "address": name}],
+                    "conditions": [{"type": "Ready", "status": ready.trim_start_matches('-')}],
+                },
+            });
+            let node: Node = serde_json::from_value(node).expect("a node");
+            (name, node)
+        };
+        Observed {
+            nodes: ready.iter().enumerate().map(node).collect(),
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn clients_begin_at_the_best_node_and_of_equals_at_the_one_that_is_named() {
+        let cases = [
+            (["True", "True", "True"], None, "n0"),
+            (["True", "True", "True"], Some("n2"), "n2"),
+            (["True", "True", "True"], Some("gone"), "n0"),
+            (["Unknown", "True", "True"], Some("n0"), "n1"),
+            (["-True", "True", "True"], Some("n0"), "n1"),
+            (["False", "Unknown", "-True"], Some("n0"), "n2"),
+            (["-True", "False", "-True"], Some("n2"), "n2"),
+            (["False", "Unknown", "False"], None, "n0"),
+            (["False", "Unknown", "False"], Some("n1"), "n1"),
+        ];
+        for (ready, named, first) in cases {
+            let found = first_node(&nodes(&ready), named);
+            assert_eq!(found.as_deref(), Some(first), "{ready:?}, {named:?}");
+        }
+    }
 }

@@ -5,13 +5,14 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
-use weir_crds::QueueCluster;
+use weir_crds::{QueueCluster, QueueClusterStatus};
 
 use super::build::{
     INPUTS, RENDER, build_account, build_budget, build_config_map, build_secrets, build_services,
     build_stateful_set, owner,
 };
 use super::observe::Observed;
+use super::scaling;
 use super::storage::{self, Growth};
 use super::template;
 use super::tls::Certificates;
@@ -40,6 +41,7 @@ pub async fn apply_objects(
     valid: &Valid,
     observed: &Observed,
     certificates: &Certificates,
+    status: &QueueClusterStatus,
 ) -> Result<Result<Written, Verdict>> {
     let owner = owner(cluster);
     let account = build_account(valid, &owner);
@@ -48,7 +50,7 @@ pub async fn apply_objects(
         let live = observed.secrets.get(&secret.name_any());
         applier.apply(&secret, live).await?;
     }
-    let (replicas, shrinking) = replicas(valid, observed);
+    let replicas = replicas(valid, observed, status);
     for service in build_services(valid, &owner, replicas) {
         let live = observed.services.get(&service.name_any());
         applier.apply(&service, live).await?;
@@ -57,54 +59,68 @@ pub async fn apply_objects(
     let budget = build_budget(valid, &owner);
     applier.apply(&budget, observed.budget.as_ref()).await?;
     storage::own_claims(applier, cluster, valid, observed).await?;
-    let (size, refused) = match storage::grow(applier, valid, observed).await? {
-        Growth::Settled(size) => (size, None),
-        Growth::Refused { size, why } => (size, Some(why)),
-        Growth::Recreating => {
-            return Ok(Err(Verdict::working(
-                "GrowingVolumes",
-                "the StatefulSet is made again with larger claims; the pods stay",
-            )));
+    let (size, complaint) = match storage::grow(applier, cluster, valid, observed).await? {
+        Growth::Settled { size, waits } => (size, waits.map(|why| ("GrowingVolumes", why))),
+        Growth::Refused { size, why } => (size, Some(("VolumesCannotGrow", why))),
+        Growth::Recreating => return Ok(Err(growing())),
+        Growth::Again(copy) => {
+            let live = copy
+                .spec
+                .as_ref()
+                .and_then(|s| s.replicas)
+                .unwrap_or(replicas);
+            let replicas = scaling::replicas(valid.spec.replicas, live, status);
+            let size = valid.spec.storage.size.clone();
+            let parts = Parts { replicas, size };
+            let made = apply_set(applier, valid, observed, &owner, Some(&copy), parts).await?;
+            return Ok(Err(made.err().unwrap_or_else(growing)));
         }
     };
-    let set = match apply_set(applier, valid, observed, &owner, replicas, size).await? {
+    let parts = Parts { replicas, size };
+    let set = match apply_set(applier, valid, observed, &owner, None, parts).await? {
         Ok(set) => set,
         Err(verdict) => return Ok(Err(verdict)),
     };
     let live = observed.stateful_set.as_ref();
     let unchanged = live.and_then(|s| s.metadata.generation) == set.metadata.generation;
-    let complaint = |reason: &str, message: String| Verdict::ReadyBut {
-        reason: reason.to_owned(),
-        message,
-    };
-    let shrinking = shrinking.then(|| {
-        let wanted = valid.spec.replicas;
-        let message = format!(
-            "spec.replicas is {wanted}, but there are {replicas} brokers: taking brokers away is not possible yet"
-        );
-        complaint("ScaleInRefused", message)
-    });
     Ok(Ok(Written {
         replicas,
         template_settled: unchanged,
-        complaint: shrinking.or(refused.map(|why| complaint("VolumesCannotGrow", why))),
+        complaint: complaint.map(|(reason, message)| Verdict::ReadyBut {
+            reason: reason.to_owned(),
+            message,
+        }),
     }))
 }
 
-/// Writes the config and the StatefulSet that mounts it.
+fn growing() -> Verdict {
+    let message = "the StatefulSet is made again with larger claims; the pods stay";
+    Verdict::working("GrowingVolumes", message)
+}
+
+/// What of a StatefulSet is not said in the template.
+struct Parts {
+    replicas: i32,
+    size: String,
+}
+
+/// Writes the config and the StatefulSet that mounts it. Without a StatefulSet its template is
+/// that of `like`, as long as no user has asked for another.
 async fn apply_set(
     applier: &Applier,
     valid: &Valid,
     observed: &Observed,
     owner: &OwnerReference,
-    replicas: i32,
-    size: String,
+    like: Option<&StatefulSet>,
+    parts: Parts,
 ) -> Result<Result<StatefulSet, Verdict>> {
     let config_map = build_config_map(valid, owner);
     let live_map = observed.config_maps.get(&config_map.name_any());
     applier.apply(&config_map, live_map).await?;
     let live = observed.stateful_set.as_ref();
-    let parts = template::choose(valid, live, &config_map.name_any(), replicas, size);
+    let Parts { replicas, size } = parts;
+    let running = live.or(like);
+    let parts = template::choose(valid, running, &config_map.name_any(), replicas, size);
     let mounted = template::mounted_config(&parts.template);
     let wanted = build_stateful_set(valid, owner, parts);
     // The template is what any pod takes that is made anew, for whatever reason: it is written
@@ -116,7 +132,7 @@ async fn apply_set(
         };
     }
     let set = applier.apply(&wanted, live).await?;
-    sweep_config_maps(applier, observed, mounted.as_deref()).await?;
+    sweep_config_maps(applier, valid, observed, mounted.as_deref()).await?;
     Ok(Ok(set))
 }
 
@@ -135,17 +151,20 @@ async fn rehearse(
     applier.rehearse(wanted).await
 }
 
-/// How many brokers there are to be, and whether the resource asks for fewer than there are.
-fn replicas(valid: &Valid, observed: &Observed) -> (i32, bool) {
-    let wanted = valid.spec.replicas;
+/// How many brokers there are to be. Fewer than there are is a matter of emptying them first.
+fn replicas(valid: &Valid, observed: &Observed, status: &QueueClusterStatus) -> i32 {
+    scaling::replicas(valid.spec.replicas, live_replicas(observed), status)
+}
+
+/// How many brokers there are.
+pub fn live_replicas(observed: &Observed) -> i32 {
     let of_set = observed
         .stateful_set
         .as_ref()
         .and_then(|s| s.spec.as_ref()?.replicas);
     // Without a StatefulSet its orphaned pods say how many there are.
     let of_pods = observed.pods.keys().next_back().map_or(0, |n| n + 1);
-    let live = of_set.unwrap_or(of_pods);
-    (wanted.max(live), wanted < live)
+    of_set.unwrap_or(of_pods)
 }
 
 /// Takes away Services of listeners that are gone.
@@ -171,10 +190,12 @@ async fn sweep_services(
 /// Takes away configs that neither the template nor a pod mounts.
 async fn sweep_config_maps(
     applier: &Applier,
+    valid: &Valid,
     observed: &Observed,
     mounted: Option<&str>,
 ) -> Result<()> {
     let mut used: Vec<String> = mounted.map(str::to_owned).into_iter().collect();
+    used.push(valid.names.growth());
     for pod in observed.pods.values() {
         let template = PodTemplateSpec {
             metadata: None,

@@ -12,10 +12,13 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
+use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use weir_crds::QueueClusterStatus;
 use weir_proto::admin as pb;
 
+use super::nodes as broker_nodes;
 use super::validate::Valid;
 use crate::admin::{Admin, Connector, Endpoint, Identity};
 use crate::error::Result;
@@ -36,7 +39,7 @@ pub struct Observed {
     pub secrets: BTreeMap<String, Secret>,
     pub budget: Option<PodDisruptionBudget>,
     pub account: Option<ServiceAccount>,
-    /// The nodes of the pods, where somebody has to know them.
+    /// The nodes that brokers are or were on; one that is missing here is gone.
     pub nodes: BTreeMap<String, Node>,
 }
 
@@ -91,7 +94,11 @@ impl Brokers {
 ///
 /// # Errors
 /// The API server did not answer, or refused.
-pub async fn observe(client: &Client, valid: &Valid) -> Result<Observed> {
+pub async fn observe(
+    client: &Client,
+    valid: &Valid,
+    status: &QueueClusterStatus,
+) -> Result<Observed> {
     let names = &valid.names;
     let owned = names.owned_selector();
     let (sets, pods, claims, services, maps, secrets, budgets, accounts) = futures::try_join!(
@@ -118,10 +125,9 @@ pub async fn observe(client: &Client, valid: &Valid) -> Result<Observed> {
             .find(|a| a.name_any() == names.service_account()),
         nodes: BTreeMap::new(),
     };
-    let outside = super::build::outside_listeners(valid).next().is_some();
-    if outside || valid.spec.racks.is_some() {
-        observed.nodes = nodes(client, &observed.pods).await?;
-    }
+    let mut names: BTreeSet<String> = observed.pods.values().filter_map(node_name).collect();
+    names.extend(broker_nodes::wanted(status));
+    observed.nodes = nodes(client, names).await?;
     Ok(observed)
 }
 
@@ -149,6 +155,23 @@ where
     }
 }
 
+/// A disruption budget of somebody else that selects the pod.
+///
+/// # Errors
+/// The API server did not answer, or refused.
+pub async fn foreign_budget(client: &Client, names: &Names, pod: &Pod) -> Result<Option<String>> {
+    let budgets = list::<PodDisruptionBudget>(client, names, "").await?;
+    let selects = |budget: &PodDisruptionBudget| {
+        let selector = budget.spec.as_ref().and_then(|s| s.selector.clone());
+        // None selects nothing, an empty one everything; what cannot be read may select it.
+        selector.is_some_and(|s| Selector::try_from(s).map_or(true, |s| s.matches(pod.labels())))
+    };
+    let others = budgets
+        .into_iter()
+        .filter(|b| b.name_any() != names.budget());
+    Ok(others.into_iter().find(selects).map(|b| b.name_any()))
+}
+
 fn by_name<K: Resource>(items: Vec<K>) -> BTreeMap<String, K> {
     items.into_iter().map(|i| (i.name_any(), i)).collect()
 }
@@ -158,9 +181,8 @@ fn by_ordinal<K: Resource>(items: Vec<K>) -> BTreeMap<i32, K> {
     items.into_iter().filter_map(numbered).collect()
 }
 
-async fn nodes(client: &Client, pods: &BTreeMap<i32, Pod>) -> Result<BTreeMap<String, Node>> {
+async fn nodes(client: &Client, names: BTreeSet<String>) -> Result<BTreeMap<String, Node>> {
     let api: Api<Node> = Api::all(client.clone());
-    let names: BTreeSet<String> = pods.values().filter_map(node_name).collect();
     let mut nodes = BTreeMap::new();
     for name in names {
         // A node may be gone before its pods are.

@@ -120,7 +120,15 @@ impl BrokerFacts {
         }
     }
 
-    fn outdated(&self) -> bool {
+    /// Whether it serves; its replicas may still be catching up.
+    pub fn serves(&self) -> bool {
+        let up = |p: &PodFacts| p.running && p.ready && !p.terminating;
+        let joined = self.answer.is_some_and(|a| a.registered && !a.fenced);
+        joined && self.pod.as_ref().is_some_and(up)
+    }
+
+    /// Whether it waits to be replaced.
+    pub fn outdated(&self) -> bool {
         self.pod
             .as_ref()
             .is_some_and(|p| p.outdated && !p.terminating)

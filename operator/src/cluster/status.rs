@@ -32,7 +32,7 @@ pub fn describe(
     status.replicas = count(observed.pods.len());
     status.ready_replicas = count(facts.brokers.iter().filter(serving).count());
     status.updated_replicas = count(observed.pods.values().filter(updated).count());
-    status.listeners = bootstraps(valid, observed);
+    status.listeners = bootstraps(valid, observed, &status.listeners);
     if let Some(cluster) = &brokers.cluster {
         status.controller = cluster.controller_id;
         status.partitions = Some(PartitionTotals {
@@ -42,22 +42,34 @@ pub fn describe(
             under_replicated: bounded(cluster.under_replicated_partitions),
         });
     }
+    let before = std::mem::take(&mut status.brokers);
     status.brokers = facts
         .brokers
         .iter()
         .take(BROKER_ROWS_MAX)
-        .map(|broker| row(valid, observed, brokers, broker))
+        .map(|broker| {
+            let before = before.iter().find(|b| b.id == broker.id);
+            row(valid, observed, brokers, broker, before)
+        })
         .collect();
 }
 
-fn row(valid: &Valid, observed: &Observed, brokers: &Brokers, facts: &BrokerFacts) -> BrokerStatus {
+fn row(
+    valid: &Valid,
+    observed: &Observed,
+    brokers: &Brokers,
+    facts: &BrokerFacts,
+    before: Option<&BrokerStatus>,
+) -> BrokerStatus {
     let pod = observed.pods.get(&facts.id);
     let reached = brokers.reached.get(&facts.id).and_then(|r| r.as_ref().ok());
     let entry = brokers.entry(facts.id);
     BrokerStatus {
         id: facts.id,
         pod: valid.names.pod(facts.id),
-        node: pod.and_then(node_name),
+        node: pod
+            .and_then(node_name)
+            .or_else(|| before.and_then(|b| b.node.clone())),
         state: state(facts),
         rack: entry
             .and_then(|e| e.rack.clone())

@@ -5,12 +5,23 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt;
 
 use super::build::{
-    INPUTS, RENDER, StatefulSetParts, build_pod_template, inputs_digest, render_mark,
+    INPUTS, RENDER, RESTARTED, StatefulSetParts, build_pod_template, inputs_digest, render_mark,
 };
 use super::validate::Valid;
 
+/// The stamp of `kubectl rollout restart` and of the command line.
+pub const STAMP: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// The stamp of the last restart that somebody asked for.
+pub fn restarted_at(set: &StatefulSet) -> Option<String> {
+    let template = &set.spec.as_ref()?.template;
+    let annotations = template.metadata.as_ref()?.annotations.as_ref()?;
+    annotations.get(STAMP).cloned()
+}
+
 /// The template to write. What a newer operator would render differently from the same inputs
-/// stays as it is until a user changes something: an upgrade of the operator restarts no broker.
+/// stays as it is until a user changes something or asks for a restart: an upgrade of the operator
+/// restarts no broker.
 pub fn choose(
     valid: &Valid,
     live: Option<&StatefulSet>,
@@ -22,8 +33,11 @@ pub fn choose(
     let annotation = |key: &str| live.and_then(|s| s.annotations().get(key).cloned());
     let rendered_by = annotation(RENDER);
     let same_inputs = annotation(INPUTS).as_ref() == Some(&inputs);
+    let (stamp, recorded) = (live.and_then(restarted_at), annotation(RESTARTED));
+    // Of what an operator has written that recorded no stamps, none is new.
+    let asked = stamp.is_some() && recorded.is_some() && stamp != recorded;
     let pinned = live
-        .filter(|_| same_inputs)
+        .filter(|_| same_inputs && !asked)
         .zip(rendered_by.filter(|by| *by != render_mark(valid)));
     let (template, render) = match pinned {
         Some((live, by)) => (running(live, valid), by),
@@ -35,6 +49,7 @@ pub fn choose(
         template,
         inputs,
         render,
+        restarted: stamp.or(recorded).unwrap_or_default(),
     }
 }
 
@@ -74,26 +89,29 @@ mod tests {
     use crate::cluster::build::{build_stateful_set, owner};
     use std::collections::BTreeMap;
 
-    fn live(render: &str) -> StatefulSet {
+    /// A set that another operator has rendered, restarted "now".
+    fn live(render: &str, recorded: &str) -> StatefulSet {
         let cluster = sample();
         let valid = valid(&cluster);
         let mut parts = choose(&valid, None, "config-a", 3, "10Gi".to_owned());
         parts.render = render.to_owned();
+        parts.restarted = recorded.to_owned();
         let mut set = build_stateful_set(&valid, &owner(&cluster), parts);
         let template = &mut set.spec.as_mut().expect("spec").template;
-        let stamp = "kubectl.kubernetes.io/restartedAt".to_owned();
         let meta = template.metadata.as_mut().expect("metadata");
         let annotations = meta.annotations.get_or_insert_with(BTreeMap::new);
-        annotations.insert(stamp, "now".to_owned());
+        annotations.insert(STAMP.to_owned(), "now".to_owned());
         set
+    }
+
+    fn chosen(valid: &Valid, live: &StatefulSet) -> StatefulSetParts {
+        choose(valid, Some(live), "config-b", 3, "10Gi".to_owned())
     }
 
     #[test]
     fn a_newer_operator_keeps_the_template_that_runs() {
         let cluster = sample();
-        let valid = valid(&cluster);
-        let old = live("0-older");
-        let parts = choose(&valid, Some(&old), "config-b", 3, "10Gi".to_owned());
+        let parts = chosen(&valid(&cluster), &live("0-older", "now"));
         assert_eq!(parts.render, "0-older");
         let mounted = mounted_config(&parts.template);
         assert_eq!(mounted.as_deref(), Some("config-a"));
@@ -107,10 +125,33 @@ mod tests {
         let mut cluster = sample();
         cluster.spec.image = Some("weir-broker:new".to_owned());
         let valid = valid(&cluster);
-        let old = live("0-older");
-        let parts = choose(&valid, Some(&old), "config-b", 3, "10Gi".to_owned());
+        let parts = chosen(&valid, &live("0-older", "now"));
         assert_eq!(parts.render, render_mark(&valid));
         let mounted = mounted_config(&parts.template);
         assert_eq!(mounted.as_deref(), Some("config-b"));
+    }
+
+    #[test]
+    fn a_restart_takes_the_newest_template_once() {
+        let cluster = sample();
+        let valid = valid(&cluster);
+        let parts = chosen(&valid, &live("0-older", "before"));
+        assert_eq!(parts.render, render_mark(&valid));
+        assert_eq!(parts.restarted, "now");
+        let first = chosen(&valid, &live("0-older", ""));
+        assert_eq!(first.render, render_mark(&valid), "the first restart");
+    }
+
+    #[test]
+    fn a_stamp_from_before_stamps_were_recorded_asks_for_nothing() {
+        let cluster = sample();
+        let mut old = live("0-older", "");
+        let annotations = old.metadata.annotations.as_mut().expect("ours");
+        annotations.remove(RESTARTED);
+        let parts = chosen(&valid(&cluster), &old);
+        assert_eq!(
+            (parts.render.as_str(), parts.restarted.as_str()),
+            ("0-older", "now")
+        );
     }
 }

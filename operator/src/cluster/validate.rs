@@ -4,7 +4,7 @@ use weir_crds::{ListenerType, QueueCluster, QueueClusterSpec};
 
 use crate::context::Settings as OperatorSettings;
 use crate::kafka_config::{Settings, cluster_settings};
-use crate::names::Names;
+use crate::names::{Names, OWN_PORTS};
 
 /// A cluster whose spec makes sense.
 #[derive(Clone, Debug)]
@@ -74,6 +74,10 @@ fn check_listeners(spec: &QueueClusterSpec) -> Result<(), Invalid> {
                     other.name, one.name
                 ));
             }
+        }
+        if OWN_PORTS.iter().any(|(name, _)| *name == one.name) {
+            let name = &one.name;
+            return invalid(format!("{name} is the name of a port of the brokers' own"));
         }
         if (9190..=9199).contains(&one.port) {
             let name = &one.name;

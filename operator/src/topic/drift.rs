@@ -1,12 +1,13 @@
-//! Notices topics that were changed behind the operator's back: it follows each cluster's
-//! metadata and brings only those Topics to a reconcile whose topic is another than before.
+//! Notices what was changed at the brokers behind the operator's back: it follows each cluster's
+//! metadata and brings only those Topics to a reconcile whose topic is another than before, and
+//! the QueueCluster where its cluster-wide settings are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::channel::mpsc;
+use futures::{SinkExt, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::task::JoinHandle;
@@ -16,6 +17,7 @@ use weir_proto::admin as pb;
 use super::observe::{Access, connect};
 use crate::admin::{Admin, AdminResult};
 use crate::context::Context;
+use crate::kafka_config::Settings;
 
 /// How often it is looked which clusters there are.
 const SCAN: Duration = Duration::from_secs(5);
@@ -26,12 +28,26 @@ const RETRY: Duration = Duration::from_secs(5);
 type Key = (String, String);
 type Prints = HashMap<String, u64>;
 
+/// Who is to be looked at.
+#[derive(Clone)]
+pub struct Changed {
+    pub topics: mpsc::Sender<ObjectRef<Topic>>,
+    pub clusters: mpsc::Sender<ObjectRef<QueueCluster>>,
+}
+
+/// What a cluster's metadata said last.
+#[derive(Default)]
+struct Seen {
+    topics: Prints,
+    config: Option<Settings>,
+}
+
 /// Watches every cluster until its resource is gone. Never returns.
 pub async fn watch(
     ctx: Arc<Context>,
     clusters: Store<QueueCluster>,
     topics: Store<Topic>,
-    changed: mpsc::Sender<ObjectRef<Topic>>,
+    changed: Changed,
 ) {
     let mut tasks: HashMap<Key, JoinHandle<()>> = HashMap::new();
     loop {
@@ -64,9 +80,9 @@ async fn follow(
     key: Key,
     clusters: Store<QueueCluster>,
     topics: Store<Topic>,
-    mut changed: mpsc::Sender<ObjectRef<Topic>>,
+    mut changed: Changed,
 ) {
-    let mut seen = Prints::new();
+    let mut seen = Seen::default();
     let reference = ObjectRef::<QueueCluster>::new(&key.1).within(&key.0);
     while let Some(cluster) = clusters.get(&reference) {
         if let Ok(Access::Broker(broker)) = connect(&ctx, &cluster).await {
@@ -82,22 +98,30 @@ async fn follow(
 async fn listen(
     broker: &dyn Admin,
     key: &Key,
-    seen: &mut Prints,
+    seen: &mut Seen,
     topics: &Store<Topic>,
-    changed: &mut mpsc::Sender<ObjectRef<Topic>>,
+    changed: &mut Changed,
 ) -> AdminResult<()> {
     let mut versions = broker.watch_metadata().await?;
     while versions.next().await.is_some() {
         tokio::time::sleep(GATHER).await;
         while let Some(Some(_)) = futures::FutureExt::now_or_never(versions.next()) {}
+        // A full queue waits: reconciles are being done all the while.
+        let config = Some(broker.cluster_config().await?);
+        if seen.config != config {
+            let cluster = ObjectRef::new(&key.1).within(&key.0);
+            if changed.clusters.send(cluster).await.is_err() {
+                return Ok(());
+            }
+            seen.config = config;
+        }
         let now = prints(&broker.list_topics().await?);
-        for topic in affected(key, seen, &now, &topics.state()) {
-            // A full queue waits: reconciles are being done all the while.
-            if futures::SinkExt::send(changed, topic).await.is_err() {
+        for topic in affected(key, &seen.topics, &now, &topics.state()) {
+            if changed.topics.send(topic).await.is_err() {
                 return Ok(());
             }
         }
-        *seen = now;
+        seen.topics = now;
     }
     Ok(())
 }

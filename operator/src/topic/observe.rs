@@ -21,7 +21,11 @@ pub enum Access {
     Broker(Arc<dyn Admin>),
     /// There is no such cluster, or it is being deleted.
     NoCluster,
+    /// This operator may not read the cluster's namespace.
+    OutOfReach,
     NotAllowed,
+    /// The cluster holds no topic yet.
+    NotFormed,
     /// Not now; why.
     NotReady(String),
 }
@@ -31,16 +35,29 @@ pub enum Access {
 /// # Errors
 /// The API server did not answer.
 pub async fn access(ctx: &Context, topic: &Topic) -> Result<Access> {
-    let (namespace, name) = topic.cluster_key();
-    let api: Api<QueueCluster> = Api::namespaced(ctx.client.clone(), &namespace);
-    let cluster = api.get_opt(&name).await?;
+    let cluster = match cluster(ctx, topic).await {
+        Ok(cluster) => cluster,
+        // An operator of one namespace has no rights in others.
+        Err(error) if error.code() == Some(403) => return Ok(Access::OutOfReach),
+        Err(error) => return Err(error),
+    };
     let Some(cluster) = cluster.filter(|c| c.metadata.deletion_timestamp.is_none()) else {
         return Ok(Access::NoCluster);
     };
-    if !allowed(ctx, topic, &cluster).await? {
+    if !allowed(ctx, &topic.namespace().unwrap_or_default(), &cluster).await? {
         return Ok(Access::NotAllowed);
     }
     connect(ctx, &cluster).await
+}
+
+/// The cluster that a Topic names, being deleted or not.
+///
+/// # Errors
+/// The API server did not answer, or does not let us read it.
+pub async fn cluster(ctx: &Context, topic: &Topic) -> Result<Option<QueueCluster>> {
+    let (namespace, name) = topic.cluster_key();
+    let api: Api<QueueCluster> = Api::namespaced(ctx.client.clone(), &namespace);
+    Ok(api.get_opt(&name).await?)
 }
 
 /// A broker of a cluster that answers, the controller if possible.
@@ -52,7 +69,7 @@ pub async fn connect(ctx: &Context, cluster: &QueueCluster) -> Result<Access> {
     let names = Names::new(&namespace, &cluster.name_any());
     let status = cluster.status.clone().unwrap_or_default();
     if !status.formed {
-        return Ok(Access::NotReady("the cluster is not formed yet".to_owned()));
+        return Ok(Access::NotFormed);
     }
     let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), &namespace);
     let secret = secrets.get_opt(&names.operator_secret()).await?;
@@ -81,28 +98,70 @@ pub async fn connect(ctx: &Context, cluster: &QueueCluster) -> Result<Access> {
     Ok(Access::NotReady(why))
 }
 
-async fn allowed(ctx: &Context, topic: &Topic, cluster: &QueueCluster) -> Result<bool> {
+/// Whether resources of a namespace may name the cluster.
+///
+/// # Errors
+/// The API server did not answer.
+pub async fn allowed(ctx: &Context, namespace: &str, cluster: &QueueCluster) -> Result<bool> {
     let rule = &cluster.spec.topic_namespaces;
-    let namespace = topic.namespace().unwrap_or_default();
-    if Some(&namespace) == cluster.namespace().as_ref() {
+    if Some(namespace) == cluster.namespace().as_deref() {
         return Ok(true);
     }
-    match rule.from {
-        NamespacesFrom::Same => Ok(false),
-        NamespacesFrom::All => Ok(true),
-        NamespacesFrom::Selector => {
-            let Some(selector) = &rule.selector else {
-                return Ok(false);
-            };
-            let api: Api<Namespace> = Api::all(ctx.client.clone());
-            let Some(found) = api.get_opt(&namespace).await? else {
-                return Ok(false);
-            };
-            let labels = found.labels();
-            let wanted = &selector.match_labels;
-            Ok(wanted.iter().all(|(k, v)| labels.get(k) == Some(v)))
+    let selector = match rule.from {
+        NamespacesFrom::Same => return Ok(false),
+        NamespacesFrom::All => return Ok(true),
+        NamespacesFrom::Selector => rule.selector.as_ref(),
+    };
+    let api: Api<Namespace> = Api::all(ctx.client.clone());
+    let found = api.get_opt(namespace).await?;
+    let chosen = selector.zip(found).is_some_and(|(selector, found)| {
+        let labels = found.labels();
+        let wanted = &selector.match_labels;
+        wanted.iter().all(|(k, v)| labels.get(k) == Some(v))
+    });
+    Ok(chosen)
+}
+
+/// The namespace that a Topic lives in.
+///
+/// # Errors
+/// The API server did not answer.
+pub async fn home(ctx: &Context, topic: &Topic) -> Result<Option<Namespace>> {
+    let api: Api<Namespace> = Api::all(ctx.client.clone());
+    Ok(api.get_opt(&topic.namespace().unwrap_or_default()).await?)
+}
+
+/// An older resource that wants the same topic and may have it, as namespace/name. To be asked
+/// where nobody owns the topic yet.
+///
+/// # Errors
+/// The API server did not answer.
+pub async fn elder(ctx: &Context, topic: &Topic) -> Result<Option<String>> {
+    let older = ctx.claims.older(topic);
+    if older.is_empty() {
+        return Ok(None);
+    }
+    let Some(cluster) = cluster(ctx, topic).await? else {
+        return Ok(None);
+    };
+    for (namespace, name) in older {
+        let api: Api<Topic> = Api::namespaced(ctx.client.clone(), &namespace);
+        let Some(other) = api.get_opt(&name).await? else {
+            continue;
+        };
+        // One that may not have it does not stand in the way of one that may.
+        if wants_same(&other, topic)
+            && other.metadata.deletion_timestamp.is_none()
+            && allowed(ctx, &other.namespace().unwrap_or_default(), &cluster).await?
+        {
+            return Ok(Some(format!("{namespace}/{name}")));
         }
     }
+    Ok(None)
+}
+
+fn wants_same(one: &Topic, other: &Topic) -> bool {
+    one.cluster_key() == other.cluster_key() && one.topic_name() == other.topic_name()
 }
 
 /// Who owns a topic.
@@ -139,10 +198,7 @@ pub async fn holder(ctx: &Context, topic: &Topic, live: Option<&pb::Topic>) -> R
     }
     let api: Api<Topic> = Api::namespaced(ctx.client.clone(), &owner.namespace);
     let other = api.get_opt(&owner.name).await?;
-    let claims = |other: &Topic| {
-        other.cluster_key() == topic.cluster_key() && other.topic_name() == topic.topic_name()
-    };
-    Ok(match other.filter(claims) {
+    Ok(match other.filter(|other| wants_same(other, topic)) {
         Some(_) => Holder::Other(format!("{}/{}", owner.namespace, owner.name)),
         None => Holder::Nobody,
     })

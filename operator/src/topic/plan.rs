@@ -1,12 +1,17 @@
 //! What is to be done about a topic: pure.
 
 use kube::ResourceExt;
-use weir_crds::{Adopt, Topic};
+use weir_crds::{Adopt, Difference, Topic};
 use weir_proto::admin as pb;
 
 use super::observe::Holder;
 use crate::admin::{NewTopic, TopicChange, settings_of};
 use crate::kafka_config::{Settings, difference, topic_settings};
+
+/// Differences that are listed; a resource can name fewer settings than that.
+const DIFFERENCES_MAX: usize = 32;
+/// Longest value that is listed whole.
+const VALUE_CHARS_MAX: usize = 128;
 
 /// What a resource asks for, in the brokers' words.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +48,10 @@ impl Wanted {
 pub enum Decision {
     InSync,
     Create(NewTopic),
-    Alter(TopicChange),
+    /// The change, and what it makes different.
+    Alter(TopicChange, Vec<Difference>),
+    /// Nobody owns the topic, and adopting it would change this.
+    Preview(Vec<Difference>),
     /// A person has to decide.
     Refuse {
         reason: &'static str,
@@ -86,14 +94,14 @@ pub fn decide(
         remove,
         owner: (*holder != Holder::Me).then(|| wanted.owner.clone()),
     };
-    let same = change.partitions.is_none() && change.set.is_empty() && change.remove.is_empty();
-    if *holder == Holder::Nobody && wanted.adopt == Adopt::Preview && !same {
-        return refuse("AdoptPreview", preview(wanted, live, &change));
+    let differences = differences(live, &change);
+    if *holder == Holder::Nobody && wanted.adopt == Adopt::Preview && !differences.is_empty() {
+        return Decision::Preview(differences);
     }
-    if same && change.owner.is_none() {
+    if differences.is_empty() && change.owner.is_none() {
         return Decision::InSync;
     }
-    Decision::Alter(change)
+    Decision::Alter(change, differences)
 }
 
 fn refuse(reason: &'static str, message: String) -> Decision {
@@ -125,24 +133,45 @@ fn impossible(wanted: &Wanted, live: &pb::Topic) -> Option<Decision> {
     None
 }
 
-fn preview(wanted: &Wanted, live: &pb::Topic, change: &TopicChange) -> String {
+/// What a change makes different, in order. Bounded by the configs that a resource can name.
+fn differences(live: &pb::Topic, change: &TopicChange) -> Vec<Difference> {
     let config = settings_of(live);
-    let mut parts: Vec<String> = Vec::new();
-    if let Some(partitions) = change.partitions {
-        parts.push(format!(
-            "partitions {} to {partitions}",
-            live.partitions.len()
-        ));
-    }
-    parts.extend(change.set.iter().map(|(name, value)| {
-        let now = config.get(name).map_or("unset", String::as_str);
-        format!("{name} {now} to {value}")
-    }));
-    format!(
-        "topic {} exists and belongs to nobody; adopt: Overwrite would change {}",
-        wanted.name,
-        parts.join(", ")
-    )
+    let count = live.partitions.len();
+    let one = |field: &str, now: Option<String>, wanted: Option<String>| Difference {
+        field: field.to_owned(),
+        now: now.map(shortened),
+        wanted: wanted.map(shortened),
+    };
+    let grown = change.partitions.iter().map(|n| {
+        let (now, wanted) = (count.to_string(), n.to_string());
+        one("partitions", Some(now), Some(wanted))
+    });
+    let set = change.set.iter().map(|(name, value)| {
+        let now = config.get(name).cloned();
+        one(name, now, Some(value.clone()))
+    });
+    let removed = change.remove.iter().map(|name| {
+        let now = config.get(name).cloned();
+        one(name, now, None)
+    });
+    let all = grown.chain(set).chain(removed);
+    all.take(DIFFERENCES_MAX).collect()
+}
+
+fn shortened(text: String) -> String {
+    text.chars().take(VALUE_CHARS_MAX).collect()
+}
+
+/// Differences as a person reads them.
+pub fn told(differences: &[Difference]) -> String {
+    let unset = || "unset".to_owned();
+    let one = |d: &Difference| {
+        let now = d.now.clone().unwrap_or_else(unset);
+        let wanted = d.wanted.clone().unwrap_or_else(unset);
+        format!("{} {now} to {wanted}", d.field)
+    };
+    let all: Vec<String> = differences.iter().map(one).collect();
+    all.join(", ")
 }
 
 #[cfg(test)]
@@ -181,6 +210,7 @@ mod tests {
     fn reason(decision: &Decision) -> &'static str {
         match decision {
             Decision::Refuse { reason, .. } => reason,
+            Decision::Preview(_) => "preview",
             _ => "none",
         }
     }
@@ -205,7 +235,11 @@ mod tests {
             remove: vec!["old".to_owned()],
             ..TopicChange::default()
         };
-        assert_eq!(decision, Decision::Alter(change));
+        let Decision::Alter(altered, differences) = decision else {
+            panic!("{decision:?}");
+        };
+        assert_eq!(altered, change);
+        assert_eq!(told(&differences), "retention.ms 5 to 1000, old 2 to unset");
         let topic = live(2, &[("retention.ms", "1000"), ("theirs", "1")]);
         let decision = decide(&wanted(), Some(&topic), &Holder::Me, &before);
         assert_eq!(decision, Decision::InSync);
@@ -215,18 +249,24 @@ mod tests {
     fn a_topic_of_nobody_is_adopted_if_nothing_changes_or_if_asked() {
         let topic = live(1, &[]);
         let preview = decide(&wanted(), Some(&topic), &Holder::Nobody, &[]);
-        assert_eq!(reason(&preview), "AdoptPreview");
+        let Decision::Preview(differences) = preview else {
+            panic!("{preview:?}");
+        };
+        assert_eq!(
+            told(&differences),
+            "partitions 1 to 2, retention.ms unset to 1000"
+        );
         let mut overwrite = wanted();
         overwrite.adopt = Adopt::Overwrite;
         let decision = decide(&overwrite, Some(&topic), &Holder::Nobody, &[]);
-        let Decision::Alter(change) = decision else {
+        let Decision::Alter(change, _) = decision else {
             panic!("{decision:?}");
         };
         assert_eq!(change.partitions, Some(2));
         assert!(change.owner.is_some());
         let same = live(2, &[("retention.ms", "1000")]);
         let decision = decide(&wanted(), Some(&same), &Holder::Nobody, &[]);
-        assert!(matches!(decision, Decision::Alter(c) if c.owner.is_some() && c.set.is_empty()));
+        assert!(matches!(decision, Decision::Alter(c, _) if c.owner.is_some() && c.set.is_empty()));
     }
 
     #[test]
@@ -247,6 +287,6 @@ mod tests {
     fn a_restored_resource_takes_its_topic_again() {
         let topic = live(2, &[("retention.ms", "1000")]);
         let decision = decide(&wanted(), Some(&topic), &Holder::FormerMe, &[]);
-        assert!(matches!(decision, Decision::Alter(c) if c.owner.is_some()));
+        assert!(matches!(decision, Decision::Alter(c, _) if c.owner.is_some()));
     }
 }

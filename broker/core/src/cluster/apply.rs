@@ -5,7 +5,7 @@ use weir_types::{BrokerEpoch, BrokerId, ProducerId, RaftNodeId};
 
 use super::{
     Broker, ClusterCommand, ClusterError, ClusterReply, Image, RaftNode, brokers, configs,
-    elections, partitions, topics,
+    elections, log_ends, operators, partitions, reassign, removal, topics,
 };
 
 pub(super) type Outcome = Result<ClusterReply, ClusterError>;
@@ -15,25 +15,46 @@ const PRODUCER_BLOCK_MAX: i64 = 10_000;
 
 impl Image {
     /// The image after `command`, and what is answered. Deterministic: no clock, no randomness.
-    /// A refused command changes nothing but `version`.
+    /// A refused command changes nothing but `version`, and which operator was heard.
     pub fn apply(&self, command: &ClusterCommand) -> (Self, Outcome) {
         let mut next = self.clone();
-        let outcome = next.dispatch(command);
-        if outcome.is_err() {
-            next = self.clone();
-        }
+        let outcome = next.take(command);
         next.version = self.version + 1;
         (next, outcome)
     }
 
+    /// Changes the image by what is not refused.
+    fn take(&mut self, command: &ClusterCommand) -> Outcome {
+        let command = match command {
+            ClusterCommand::AsOperator { .. } if self.cluster_id.is_empty() => {
+                return Err(ClusterError::NotFormed);
+            }
+            ClusterCommand::AsOperator { epoch, command } => {
+                self.hear_operator(*epoch)?;
+                command
+            }
+            plain => plain,
+        };
+        let mut next = self.clone();
+        let outcome = next.dispatch(command);
+        if outcome.is_ok() {
+            *self = next;
+        }
+        outcome
+    }
+
     fn dispatch(&mut self, command: &ClusterCommand) -> Outcome {
-        use ClusterCommand as C;
-        if let C::Form { cluster_id } = command {
+        if let ClusterCommand::Form { cluster_id } = command {
             return self.form(cluster_id);
         }
         if self.cluster_id.is_empty() {
             return Err(ClusterError::NotFormed);
         }
+        self.of_formed(command)
+    }
+
+    fn of_formed(&mut self, command: &ClusterCommand) -> Outcome {
+        use ClusterCommand as C;
         match command {
             C::Form { .. } => Ok(ClusterReply::Done),
             C::AllocateRaftNode {
@@ -41,10 +62,7 @@ impl Image {
                 broker,
                 address,
             } => Ok(self.allocate_raft_node(*folder, *broker, address)),
-            C::RemoveRaftNode { id } => {
-                self.raft_nodes.remove(id);
-                Ok(ClusterReply::Done)
-            }
+            C::RemoveRaftNode { id } => removal::forget_node(self, *id),
             C::RegisterBroker(registration) => brokers::register(self, registration),
             C::Unfence { broker, epoch } => brokers::unfence(self, *broker, *epoch),
             C::Fence { broker, epoch } => brokers::fence(self, *broker, *epoch),
@@ -85,6 +103,23 @@ impl Image {
                 epoch,
                 count,
             } => self.allocate_producer_ids(*broker, *epoch, *count),
+            C::AlterReassignments {
+                changes,
+                same_factor,
+            } => Ok(reassign::alter(self, changes, *same_factor)),
+            C::SetCordon { broker, cordoned } => removal::set_cordon(self, *broker, *cordoned),
+            C::AllowLeaders { broker, epoch } => brokers::allow_leaders(self, *broker, *epoch),
+            C::RemoveBroker { broker } => removal::remove(self, *broker),
+            C::GiveUpReplica {
+                broker,
+                epoch,
+                partition,
+            } => brokers::give_up(self, *broker, *epoch, *partition),
+            C::ReportLogEnds(report) => log_ends::report(self, report),
+            C::EndElectionWait { partitions } => log_ends::end_wait(self, partitions),
+            C::SetOperatorEpoch { epoch, force } => operators::set_epoch(self, *epoch, *force),
+            // Only inside of another, and what is read or proposed has no such thing.
+            C::AsOperator { epoch, .. } => operators::refuse_nested(self, *epoch),
         }
     }
 
@@ -112,7 +147,8 @@ impl Image {
             .raft_nodes
             .values()
             .find(|n| n.folder == folder)
-            .map(|n| n.id);
+            .map(|n| n.id)
+            .or_else(|| self.retired_nodes.remove(&folder));
         let id = known.unwrap_or_else(|| {
             let id = RaftNodeId(self.next_raft_node);
             self.next_raft_node += 1;

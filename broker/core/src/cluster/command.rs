@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use uuid::Uuid;
 use weir_types::{
-    BrokerEpoch, BrokerId, FolderId, LeaderEpoch, PartitionEpoch, PartitionId, ProducerId,
-    RaftNodeId, TopicId,
+    BrokerEpoch, BrokerId, FolderId, LeaderEpoch, OperatorEpoch, PartitionEpoch, PartitionId,
+    ProducerId, RaftNodeId, TopicId,
 };
 
-use super::{Listener, TopicOwner};
+use super::{Listener, LogEnds, TopicOwner, nested};
 
 /// One entry of the metadata log. Everything random or clocked in it was drawn by the proposer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,54 @@ pub enum ClusterCommand {
         epoch: BrokerEpoch,
         count: i64,
     },
+    // The log holds the variants' numbers: new ones come last.
+    /// Starts, replaces and cancels reassignments (KIP-455), each for itself.
+    AlterReassignments {
+        changes: Vec<Reassign>,
+        /// Refuse targets of another replication factor (KIP-860).
+        same_factor: bool,
+    },
+    /// A cordoned broker gets no new replicas and gives its leaders away, until this says
+    /// otherwise: no registration ends it.
+    SetCordon {
+        broker: BrokerId,
+        cordoned: bool,
+    },
+    /// Takes back `BeginStop`: the broker may lead again.
+    AllowLeaders {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+    },
+    /// Takes a broker out of registry and quorum; refused while it has replicas, or lives and is
+    /// not cordoned.
+    RemoveBroker {
+        broker: BrokerId,
+    },
+    /// A broker found its replica damaged: it leaves ISR and ELR, and leads no more. Refused if
+    /// no other replica is in sync.
+    GiveUpReplica {
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+        partition: PartitionId,
+    },
+    /// A command of the operator: refused whole if a later operator was heard of. Else that one
+    /// counts as heard, also where the command itself is refused. It holds none of its own kind.
+    AsOperator {
+        epoch: OperatorEpoch,
+        #[serde(deserialize_with = "nested::once")]
+        command: Box<ClusterCommand>,
+    },
+    /// An operator makes itself heard; with `force` a person sets the epoch back.
+    SetOperatorEpoch {
+        epoch: OperatorEpoch,
+        force: bool,
+    },
+    /// How a broker's logs end, of partitions that wait for it.
+    ReportLogEnds(LogEnds),
+    /// These partitions wait no longer for replicas that did not come back.
+    EndElectionWait {
+        partitions: Vec<PartitionId>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +179,14 @@ pub struct AlterPartition {
     pub isr: Vec<(BrokerId, BrokerEpoch)>,
 }
 
+/// Where one partition is to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reassign {
+    pub partition: PartitionId,
+    /// In order of preference for leadership; `None`: back to the replicas from before.
+    pub target: Option<Vec<BrokerId>>,
+}
+
 /// What a config belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ConfigResource {
@@ -161,6 +217,13 @@ pub enum ClusterReply {
     ProducerIds(ProducerId),
     /// How many partitions changed leader.
     Elected(u32),
+    /// One result a change, in order.
+    Reassigned(Vec<Result<(), ClusterError>>),
+    /// What a broker still has.
+    Holds {
+        leaders: u32,
+        replicas: u32,
+    },
 }
 
 /// Why a command changed nothing. None of these is worth retrying unchanged, except
@@ -211,4 +274,17 @@ pub enum ClusterError {
     },
     #[error("broker {0} is fenced, stopping or of another epoch, and cannot be in sync")]
     IneligibleReplica(BrokerId),
+    #[error("partition {0} is not being reassigned")]
+    NoReassignment(PartitionId),
+    #[error("broker {0} is alive and not cordoned")]
+    BrokerAlive(BrokerId),
+    #[error("no other replica of partition {0} is in sync")]
+    LastInSync(PartitionId),
+    #[error("the operator's epoch {asked} is over: the cluster has heard {have}")]
+    StaleOperator {
+        have: OperatorEpoch,
+        asked: OperatorEpoch,
+    },
+    #[error("{0} ends of logs in one report")]
+    TooManyLogEnds(usize),
 }

@@ -1,92 +1,6 @@
 //! The configs that exist, by Kafka's names. Every one listed here does something.
 
-/// What values a config takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfigKind {
-    Boolean,
-    /// Inclusive bounds.
-    Int {
-        min: i64,
-        max: i64,
-    },
-    Long {
-        min: i64,
-        max: i64,
-    },
-    /// One of these.
-    Choice(&'static [&'static str]),
-    /// A comma-separated list of these.
-    List(&'static [&'static str]),
-}
-
-/// One config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConfigDef {
-    pub name: &'static str,
-    pub kind: ConfigKind,
-    pub default: &'static str,
-    /// Values that only internal topics may take yet.
-    pub internal_only: &'static [&'static str],
-    pub doc: &'static str,
-}
-
-impl ConfigDef {
-    pub fn is_list(&self) -> bool {
-        matches!(self.kind, ConfigKind::List(_))
-    }
-
-    /// Kafka's type code: 1 boolean, 2 string, 3 int, 5 long, 7 list.
-    pub fn type_code(&self) -> i8 {
-        match self.kind {
-            ConfigKind::Boolean => 1,
-            ConfigKind::Choice(_) => 2,
-            ConfigKind::Int { .. } => 3,
-            ConfigKind::Long { .. } => 5,
-            ConfigKind::List(_) => 7,
-        }
-    }
-
-    /// Whether the config may have this value; the error says why not.
-    ///
-    /// # Errors
-    /// A sentence for the person who set it.
-    pub fn check(&self, value: &str, internal: bool) -> Result<(), String> {
-        let refuse = |why: String| Err(format!("{} = {value:?}: {why}", self.name));
-        match self.kind {
-            ConfigKind::Boolean if !matches!(value, "true" | "false") => {
-                return refuse("must be true or false".to_owned());
-            }
-            ConfigKind::Int { min, max } | ConfigKind::Long { min, max } => {
-                match value.parse::<i64>() {
-                    Err(_) => return refuse("must be a whole number".to_owned()),
-                    Ok(n) if n < min || n > max => {
-                        return refuse(format!("must be within {min} to {max}"));
-                    }
-                    Ok(_) => {}
-                }
-            }
-            ConfigKind::Choice(values) if !values.contains(&value) => {
-                return refuse(format!("must be one of {}", values.join(", ")));
-            }
-            ConfigKind::List(values) => {
-                let mut items = value
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|i| !i.is_empty())
-                    .peekable();
-                if items.peek().is_none() || items.any(|i| !values.contains(&i)) {
-                    return refuse(format!("must be a list of {}", values.join(", ")));
-                }
-            }
-            _ => {}
-        }
-        let reserved = |item: &str| self.internal_only.contains(&item.trim());
-        if !internal && value.split(',').any(reserved) {
-            return refuse("is not available for your own topics yet".to_owned());
-        }
-        Ok(())
-    }
-}
+pub use super::config_def::{ConfigDef, ConfigKind};
 
 const LONG_MAX: i64 = i64::MAX;
 const INT_MAX: i64 = i32::MAX as i64;
@@ -117,6 +31,8 @@ const fn long(name: &'static str, min: i64, default: &'static str, doc: &'static
 const TIMESTAMP_TYPES: &[&str] = &["CreateTime", "LogAppendTime"];
 const POLICIES: &[&str] = &["delete", "compact"];
 const FLUSHES: &[&str] = &["sync", "async"];
+pub(super) const REPLICA_SELECTOR: &str = "replica.selector.class";
+pub(super) const RACK_AWARE: &str = "RackAwareReplicaSelector";
 
 /// Configs of a topic.
 pub const TOPIC: &[ConfigDef] = &[
@@ -139,11 +55,23 @@ pub const TOPIC: &[ConfigDef] = &[
         "86400000",
         "How long compaction keeps tombstones.",
     ),
+    def(
+        "follower.replication.throttled.replicas",
+        ConfigKind::Replicas,
+        "",
+        "Replicas whose fetching is throttled while they are not in sync.",
+    ),
     int(
         "index.interval.bytes",
         0,
         "4096",
         "Bytes of log between two index entries.",
+    ),
+    def(
+        "leader.replication.throttled.replicas",
+        ConfigKind::Replicas,
+        "",
+        "Replicas that leaders serve throttled while they are not in sync.",
     ),
     int("max.message.bytes", 0, "1048588", "Largest record batch."),
     long(
@@ -222,6 +150,12 @@ pub const BROKER: &[ConfigDef] = &[
         "1",
         "Replicas of topics that do not say.",
     ),
+    long(
+        "follower.replication.throttled.rate",
+        0,
+        "9223372036854775807",
+        "Bytes a second that a broker fetches for replicas that are being added.",
+    ),
     int(
         "group.initial.rebalance.delay.ms",
         0,
@@ -239,6 +173,12 @@ pub const BROKER: &[ConfigDef] = &[
         1,
         "6000",
         "Shortest session timeout of a member.",
+    ),
+    long(
+        "leader.replication.throttled.rate",
+        0,
+        "9223372036854775807",
+        "Bytes a second that a broker gives to replicas that are being added.",
     ),
     int(
         "log.index.interval.bytes",
@@ -318,6 +258,17 @@ pub const BROKER: &[ConfigDef] = &[
         1,
         "3",
         "Most replicas of __consumer_offsets.",
+    ),
+    def(
+        REPLICA_SELECTOR,
+        ConfigKind::Choice(&[
+            "LeaderSelector",
+            RACK_AWARE,
+            "org.apache.kafka.common.replica.LeaderSelector",
+            "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+        ]),
+        RACK_AWARE,
+        "Whether leaders send consumers to an in-sync replica in the consumer's rack.",
     ),
     def(
         "weir.flush",

@@ -25,6 +25,7 @@ pub(super) fn alter(
             if !image.brokers.contains_key(id) {
                 return Err(ClusterError::UnknownBroker(*id));
             }
+            ops.iter().try_for_each(check_per_broker)?;
             (
                 config_defs::BROKER,
                 image.configs.get(resource).cloned().unwrap_or_default(),
@@ -52,14 +53,38 @@ pub(super) fn alter(
                 *config = next;
             }
         }
-        _ if next.is_empty() => {
+        ConfigResource::Broker(_) if next.is_empty() => {
             image.configs.remove(resource);
         }
+        // Defaults that were all taken away stay known: set once, they are not set again.
         _ => {
             image.configs.insert(resource.clone(), next);
         }
     }
     Ok(ClusterReply::Done)
+}
+
+/// A value that would have no effect is not taken; one that an older version took can go.
+fn check_per_broker(op: &ConfigOp) -> Result<(), ClusterError> {
+    match op {
+        ConfigOp::Delete(_) => Ok(()),
+        ConfigOp::Set(name, _) | ConfigOp::Append(name, _) | ConfigOp::Subtract(name, _) => {
+            if find(config_defs::BROKER, name)?.is_per_broker() {
+                return Ok(());
+            }
+            Err(ClusterError::InvalidConfig(format!(
+                "{name} is not a broker's own: set it for all brokers"
+            )))
+        }
+    }
+}
+
+/// Whether a cluster may start with these as the defaults of all its brokers.
+///
+/// # Errors
+/// `InvalidConfig`: names the first that is unknown or has a value that it cannot take.
+pub fn check_defaults(config: &BTreeMap<String, String>) -> Result<(), ClusterError> {
+    validate(config_defs::BROKER, config, false)
 }
 
 pub(super) fn validate_topic(

@@ -1,8 +1,10 @@
 //! Who leads, who is in sync, who is still eligible (KIP-966).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_types::{BrokerId, PartitionId};
 
+use super::log_ends::{self, Wait};
 use super::{ClusterReply, Image, Partition};
 
 /// Why a broker gives up its leaders.
@@ -16,25 +18,29 @@ pub(super) enum Departure {
 
 /// Takes `broker` out of leadership and ISR of everything it holds.
 pub(super) fn depart(image: &mut Image, broker: BrokerId, how: Departure) {
+    let mut waiting = Vec::new();
     update_partitions(image, |image, id, partition| {
         let concerned = partition.leader == Some(broker) || partition.isr.contains(&broker);
         if !concerned {
             return None;
         }
-        let min_isr = image.min_isr(id.topic, partition.replicas.len());
+        let min_isr = image.partition_min_isr(id, partition);
         let mut next = partition.clone();
         match how {
             Departure::Fenced => {
                 leave_isr(&mut next, broker, min_isr);
                 if next.leader == Some(broker) {
                     set_leader(&mut next, None);
-                    elect(image, &mut next, min_isr);
+                    if elect(image, &mut next, min_isr) == Elected::Later {
+                        waiting.push(id);
+                    }
                 }
             }
             Departure::Stopping => step_aside(image, &mut next, broker, min_isr),
         }
         Some(next)
     });
+    await_ends(image, waiting);
 }
 
 /// Replicas of `broker` that may lack acknowledged records stop being eligible.
@@ -57,38 +63,100 @@ pub(super) fn disqualify(image: &mut Image, broker: BrokerId, which: impl Fn(Par
 
 /// Gives a leader to every partition that has none and could have one.
 pub(super) fn elect_leaderless(image: &mut Image) {
+    let mut waiting = Vec::new();
     update_partitions(image, |image, id, partition| {
         if partition.leader.is_some() {
             return None;
         }
         let mut next = partition.clone();
-        let min_isr = image.min_isr(id.topic, partition.replicas.len());
-        elect(image, &mut next, min_isr).then_some(next)
+        let min_isr = image.partition_min_isr(id, partition);
+        match elect(image, &mut next, min_isr) {
+            Elected::Now => return Some(next),
+            Elected::Later => waiting.push(id),
+            Elected::Nobody => {}
+        }
+        None
     });
+    await_ends(image, waiting);
 }
 
-/// Moves leaders to the preferred replicas that are in sync.
+/// From now on the replicas of these partitions are asked how their logs end.
+fn await_ends(image: &mut Image, partitions: Vec<PartitionId>) {
+    for id in partitions {
+        image.awaited_ends.entry(id).or_default();
+        log_ends::decide(image, id, Wait::GoesOn);
+    }
+}
+
+/// Moves leaders to the preferred replicas that are in sync, and off cordoned brokers.
 pub(super) fn elect_preferred(image: &mut Image, only: Option<&[PartitionId]>) -> ClusterReply {
     let mut changed = 0;
     update_partitions(image, |image, id, partition| {
         if only.is_some_and(|ids| !ids.contains(&id)) {
             return None;
         }
-        let preferred = *partition.replicas.first()?;
-        let wanted = partition.leader != Some(preferred)
-            && partition.isr.contains(&preferred)
-            && may_lead(image, preferred);
-        wanted.then(|| {
-            changed += 1;
-            let mut next = partition.clone();
-            set_leader(&mut next, Some(preferred));
-            next
-        })
+        let better = image.better_leader(partition)?;
+        changed += 1;
+        let mut next = partition.clone();
+        set_leader(&mut next, Some(better));
+        Some(next)
     });
     ClusterReply::Elected(changed)
 }
 
-fn may_lead(image: &Image, broker: BrokerId) -> bool {
+/// A cordoned broker keeps what no other broker in sync can lead.
+pub(super) fn give_away(image: &mut Image, broker: BrokerId) {
+    update_partitions(image, |image, _, partition| {
+        if partition.leader != Some(broker) {
+            return None;
+        }
+        let heir = image.better_leader(partition)?;
+        let mut next = partition.clone();
+        set_leader(&mut next, Some(heir));
+        Some(next)
+    });
+}
+
+impl Image {
+    /// Who should lead the partition rather than its present leader: the preferred replica, or
+    /// any other where a cordoned broker leads. Only brokers in sync and not cordoned.
+    pub fn better_leader(&self, partition: &Partition) -> Option<BrokerId> {
+        let fit = |b: &&BrokerId| {
+            partition.isr.contains(b) && may_lead(self, **b) && !self.is_cordoned(**b)
+        };
+        let preferred = partition.replicas.first().filter(fit);
+        let leads_cordoned = partition.leader.is_some_and(|b| self.is_cordoned(b));
+        let better = match preferred {
+            None if leads_cordoned => partition.replicas.iter().find(fit),
+            found => found,
+        };
+        better.copied().filter(|b| partition.leader != Some(*b))
+    }
+
+    /// Who could take over something that `broker` leads, now or as soon as it is in sync: its
+    /// other replicas' brokers that are live and not stopping themselves.
+    pub fn heirs(&self, broker: BrokerId) -> BTreeSet<BrokerId> {
+        let partitions = self.topics.values().flat_map(|t| &t.partitions);
+        let led = partitions.filter(|p| p.leader == Some(broker));
+        let replicas = led.flat_map(|p| p.replicas.iter().copied());
+        let mut heirs: BTreeSet<_> = replicas.collect();
+        heirs.retain(|b| *b != broker && may_lead(self, *b));
+        heirs
+    }
+}
+
+/// The first of `among` in order of preference that may lead, a cordoned one only if there is
+/// no other.
+pub(super) fn choose(image: &Image, partition: &Partition, among: &[BrokerId]) -> Option<BrokerId> {
+    let fit = |cordoned: bool| {
+        let mut replicas = partition.replicas.iter().copied();
+        replicas
+            .find(|b| among.contains(b) && may_lead(image, *b) && image.is_cordoned(*b) == cordoned)
+    };
+    fit(false).or_else(|| fit(true))
+}
+
+pub(super) fn may_lead(image: &Image, broker: BrokerId) -> bool {
     image
         .brokers
         .get(&broker)
@@ -120,19 +188,39 @@ pub(super) fn settle_elr(partition: &mut Partition, left: &[BrokerId], min_isr: 
     partition.elr.retain(|b| !isr.contains(b));
 }
 
-/// First choice: in sync, in order of preference; then eligible ones. Says whether it found one.
-fn elect(image: &Image, partition: &mut Partition, min_isr: usize) -> bool {
-    let choose = |among: &[BrokerId]| {
-        let fit = |b: &&BrokerId| among.contains(b) && may_lead(image, **b);
-        partition.replicas.iter().find(fit).copied()
-    };
-    if let Some(leader) = choose(&partition.isr) {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elected {
+    Now,
+    /// Once it is known who holds the most ([`super::log_ends`]).
+    Later,
+    Nobody,
+}
+
+/// First choice: in sync, in order of preference; then eligible ones that never stopped uncleanly;
+/// among those that did, the ends of their logs decide.
+fn elect(image: &Image, partition: &mut Partition, min_isr: usize) -> Elected {
+    if let Some(leader) = choose(image, partition, &partition.isr) {
         set_leader(partition, Some(leader));
-        return true;
+        return Elected::Now;
     }
-    let Some(leader) = choose(&partition.elr) else {
-        return false;
-    };
+    let sure = |b: &&BrokerId| !image.unclean.contains(*b);
+    let eligible: Vec<_> = partition.elr.iter().filter(sure).copied().collect();
+    if let Some(leader) = choose(image, partition, &eligible) {
+        crown(image, partition, leader, min_isr);
+        return Elected::Now;
+    }
+    match choose(image, partition, &partition.elr) {
+        Some(leader) if log_ends::is_alone(image, partition, leader) => {
+            crown(image, partition, leader, min_isr);
+            Elected::Now
+        }
+        Some(_) => Elected::Later,
+        None => Elected::Nobody,
+    }
+}
+
+/// Somebody out of the ISR leads.
+pub(super) fn crown(image: &Image, partition: &mut Partition, leader: BrokerId, min_isr: usize) {
     // Members of the ISR that are alive but stopping still have everything.
     let mut isr = std::mem::take(&mut partition.isr);
     isr.retain(|b| *b != leader && image.is_live(*b));
@@ -140,16 +228,14 @@ fn elect(image: &Image, partition: &mut Partition, min_isr: usize) -> bool {
     partition.isr = isr;
     settle_elr(partition, &[], min_isr);
     set_leader(partition, Some(leader));
-    true
 }
 
 /// A stopping broker hands over what another in-sync replica can lead, and leaves the ISR where
 /// that keeps its minimum, so that no write waits for it.
 fn step_aside(image: &Image, partition: &mut Partition, broker: BrokerId, min_isr: usize) {
     if partition.leader == Some(broker) {
-        let fit =
-            |b: &&BrokerId| **b != broker && partition.isr.contains(b) && may_lead(image, **b);
-        let Some(heir) = partition.replicas.iter().find(fit).copied() else {
+        // It is stopping by now, so it is not chosen itself.
+        let Some(heir) = choose(image, partition, &partition.isr) else {
             return;
         };
         set_leader(partition, Some(heir));
@@ -160,7 +246,7 @@ fn step_aside(image: &Image, partition: &mut Partition, broker: BrokerId, min_is
     }
 }
 
-fn set_leader(partition: &mut Partition, leader: Option<BrokerId>) {
+pub(super) fn set_leader(partition: &mut Partition, leader: Option<BrokerId>) {
     if partition.leader == leader {
         return;
     }
@@ -194,6 +280,9 @@ fn update_partitions(
 
 impl Image {
     pub(super) fn replace_partition(&mut self, id: PartitionId, mut next: Partition) {
+        if next.leader.is_some() {
+            self.awaited_ends.remove(&id);
+        }
         let Some(topic) = self.topics.get_mut(&id.topic) else {
             return;
         };

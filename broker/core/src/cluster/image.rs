@@ -1,14 +1,15 @@
 //! What the cluster knows: brokers, topics, assignments, configs.
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
 use weir_types::{
-    BrokerEpoch, BrokerId, FolderId, LeaderEpoch, PartitionEpoch, PartitionId, RaftNodeId, TopicId,
+    BrokerEpoch, BrokerId, FolderId, LeaderEpoch, OperatorEpoch, PartitionEpoch, PartitionId,
+    RaftNodeId, TopicId,
 };
 
-use super::{ConfigResource, config_defs};
+use super::{ConfigResource, LogEnd, Reassignment, config_defs};
 
 /// The whole metadata at one point of the quorum's log. Cloning it is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,22 @@ pub struct Image {
     pub next_raft_node: u64,
     pub next_broker_epoch: i64,
     pub next_producer_id: i64,
+    // From here on: since version 2 of the snapshot; all empty in what version 1 wrote.
+    /// Partitions on their way to other replicas.
+    pub reassignments: OrdMap<PartitionId, Reassignment>,
+    /// Brokers that get no new replicas and give their leaders away; they need not be registered.
+    pub cordoned: OrdSet<BrokerId>,
+    /// Quorum ids of folders whose broker was removed: theirs again should they come back.
+    pub retired_nodes: OrdMap<FolderId, RaftNodeId>,
+    // Since version 3; 0 in what earlier ones wrote.
+    /// The latest operator that was heard; those before it are refused. 0: none was.
+    pub operator_epoch: OperatorEpoch,
+    // Since version 4; empty in what earlier ones wrote.
+    /// Brokers whose present registration came after an unclean stop.
+    pub unclean: OrdSet<BrokerId>,
+    /// Partitions without a leader of which an eligible replica is back after an unclean stop, and
+    /// how the logs of those end that have answered; `None`: does not stand.
+    pub awaited_ends: OrdMap<PartitionId, OrdMap<BrokerId, Option<LogEnd>>>,
 }
 
 /// A registered broker.
@@ -79,7 +96,8 @@ pub struct TopicOwner {
 /// One partition's replicas and who leads them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
-    /// In order of preference for leadership.
+    /// In order of preference for leadership; while they are reassigned, those to be and then
+    /// those to go (KIP-455).
     pub replicas: Vec<BrokerId>,
     /// In-sync replicas, as committed by the quorum (KIP-497).
     pub isr: Vec<BrokerId>,
@@ -142,6 +160,20 @@ impl Image {
             .and_then(|v| v.parse().ok())
             .unwrap_or(1)
             .min(replica_count)
+    }
+
+    /// The effective `min.insync.replicas` of a partition. While it is reassigned the smaller of
+    /// its replica counts before and after is what counts: moving replicas stops no writer.
+    pub fn partition_min_isr(&self, id: PartitionId, partition: &Partition) -> usize {
+        let count = self
+            .reassignments
+            .get(&id)
+            .map_or(partition.replicas.len(), Reassignment::least_replicas);
+        self.min_isr(id.topic, count)
+    }
+
+    pub fn is_cordoned(&self, id: BrokerId) -> bool {
+        self.cordoned.contains(&id)
     }
 
     /// Whether this registration of the broker may lead and be in sync.

@@ -2,7 +2,7 @@
 
 use super::apply::Outcome;
 use super::elections::settle_elr;
-use super::{AlterPartition, ClusterError, ClusterReply, Image, Partition};
+use super::{AlterPartition, ClusterError, ClusterReply, Image, Partition, reassign};
 use weir_types::BrokerId;
 
 pub(super) fn alter(image: &mut Image, change: &AlterPartition) -> Outcome {
@@ -25,8 +25,9 @@ pub(super) fn alter(image: &mut Image, change: &AlterPartition) -> Outcome {
             .collect()
     };
     next.isr = change.isr.iter().map(|(id, _)| *id).collect();
-    let min_isr = image.min_isr(change.partition.topic, partition.replicas.len());
+    let min_isr = image.partition_min_isr(change.partition, partition);
     settle_elr(&mut next, &left, min_isr);
+    reassign::complete_if_ready(image, change.partition, &mut next);
     image.replace_partition(change.partition, next);
     let now = image
         .partition(change.partition)

@@ -48,7 +48,7 @@ fn candidates(image: &Image, seed: u64) -> Vec<Candidate> {
     let usable: Vec<_> = image
         .brokers
         .values()
-        .filter(|b| !b.fenced && !b.stopping)
+        .filter(|b| !b.fenced && !b.stopping && !image.is_cordoned(b.id))
         .collect();
     let count = usable.len();
     let start = usize::try_from(seed % (count.max(1) as u64)).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use imbl::OrdMap;
 use std::sync::Arc;
-use weir_types::{BrokerId, LeaderEpoch, PartitionEpoch, TopicId, limits};
+use weir_types::{BrokerId, LeaderEpoch, PartitionEpoch, PartitionId, TopicId, limits};
 
 use super::apply::Outcome;
 use super::{
@@ -22,6 +22,7 @@ pub(super) fn create(image: &mut Image, new: &NewTopic) -> Outcome {
     if image.topic_names.contains_key(&new.name) {
         return Err(ClusterError::TopicExists(new.name.clone()));
     }
+    refuse_collision(image, &new.name)?;
     let replicas = match &new.assignments {
         Some(chosen) => {
             validate_assignments(image, chosen, None)?;
@@ -67,6 +68,11 @@ pub(super) fn delete(image: &mut Image, topic: TopicId) -> Outcome {
         .remove(&topic)
         .ok_or(ClusterError::UnknownTopic(topic))?;
     image.topic_names.remove(&found.name);
+    for (index, _) in (0..).zip(&found.partitions) {
+        let id = PartitionId::new(topic, index);
+        image.reassignments.remove(&id);
+        image.awaited_ends.remove(&id);
+    }
     image.configs.remove(&ConfigResource::Topic(topic));
     Ok(ClusterReply::Done)
 }
@@ -84,7 +90,10 @@ pub(super) fn grow(image: &mut Image, id: TopicId, growth: &Growth<'_>) -> Outco
             topic.name
         )));
     }
-    let factor = topic.partitions.first().map_or(1, |p| p.replicas.len());
+    let factor = match image.reassignments.get(&PartitionId::new(id, 0)) {
+        Some(moving) => moving.target.len(),
+        None => topic.partitions.first().map_or(1, |p| p.replicas.len()),
+    };
     let added = match growth.assignments {
         Some(chosen) if chosen.len() != count - have => {
             return Err(ClusterError::InvalidAssignment(format!(
@@ -162,6 +171,9 @@ fn validate_assignments(
             if !image.is_live(*broker) {
                 return refuse(format!("broker {broker} is not available"));
             }
+            if image.is_cordoned(*broker) {
+                return refuse(format!("broker {broker} is cordoned"));
+            }
         }
     }
     Ok(())
@@ -181,6 +193,24 @@ fn validate_name(name: &str) -> Result<(), ClusterError> {
         return refuse("has characters other than ASCII letters, digits, '.', '_' and '-'");
     }
     Ok(())
+}
+
+/// Kafka's rule: names that differ in nothing but `.` and `_` exclude each other, since metrics
+/// know both as `_`.
+fn refuse_collision(image: &Image, name: &str) -> Result<(), ClusterError> {
+    let unified = |c: char| if c == '.' { '_' } else { c };
+    if !name.contains(['.', '_']) {
+        return Ok(());
+    }
+    let collides = |other: &&String| {
+        other.len() == name.len() && other.chars().map(unified).eq(name.chars().map(unified))
+    };
+    match image.topic_names.keys().find(collides) {
+        Some(other) => Err(ClusterError::InvalidTopicName(format!(
+            "{name:?} collides with {other:?}: '.' and '_' count as the same"
+        ))),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn config_of(image: &mut Image, id: TopicId) -> Option<&mut OrdMap<String, String>> {

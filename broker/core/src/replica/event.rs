@@ -17,6 +17,8 @@ pub struct Membership {
     pub live: Vec<(BrokerId, BrokerEpoch)>,
     /// Those of them that are about to stop: they may stay in the ISR, and not join it.
     pub stopping: Vec<BrokerId>,
+    /// Replicas that a reassignment adds: nobody misses them before they are in sync.
+    pub adding: Vec<BrokerId>,
 }
 
 /// Something that happened.
@@ -33,7 +35,9 @@ pub enum Event {
     Truncated { end: Offset },
     /// Leader: a follower fetched from `fetch_offset` on, which says that it has everything
     /// below. Its broker epoch fences zombies (KIP-903). The shell has checked that the request
-    /// names our leader epoch and that the answer is not "diverging": such a fetch says nothing.
+    /// names our leader epoch, that the answer is not "diverging" (such a fetch says nothing), and
+    /// that the follower has a replica as far as we know: a broker may hear sooner than its leader
+    /// that it got one, and is refused until both know.
     FollowerFetched {
         follower: BrokerId,
         epoch: BrokerEpoch,

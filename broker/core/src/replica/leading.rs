@@ -12,7 +12,7 @@ pub(super) struct Leading {
     pub(super) epoch: LeaderEpoch,
     /// Our log's end when the epoch began.
     pub(super) start: Offset,
-    followers: Vec<Progress>,
+    pub(super) followers: Vec<Progress>,
     proposal: Option<Proposal>,
     /// After a refusal nothing is proposed before this.
     quiet_until: Millis,

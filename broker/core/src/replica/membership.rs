@@ -3,7 +3,7 @@
 use weir_types::PartitionId;
 
 use super::Membership;
-use crate::cluster::Image;
+use crate::cluster::{Image, Reassignment};
 
 impl Membership {
     /// None if the image has no such partition.
@@ -19,9 +19,13 @@ impl Membership {
             replicas: partition.replicas.clone(),
             isr: partition.isr.clone(),
             elr: partition.elr.clone(),
-            min_isr: image.min_isr(id.topic, partition.replicas.len()),
+            min_isr: image.partition_min_isr(id, partition),
             stopping: live.iter().filter(|b| b.stopping).map(|b| b.id).collect(),
             live: live.iter().map(|b| (b.id, b.epoch)).collect(),
+            adding: image
+                .reassignments
+                .get(&id)
+                .map_or_else(Vec::new, Reassignment::adding),
         })
     }
 }

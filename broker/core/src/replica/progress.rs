@@ -36,6 +36,11 @@ impl Progress {
         Some(self.fetched?.min(self.durable?))
     }
 
+    /// The end of what it holds, and of what is durable of that; none while unknown.
+    pub(super) fn held(&self) -> Option<(Offset, Offset)> {
+        Some((self.fetched?, self.position()?))
+    }
+
     pub(super) fn is_of_epoch(&self, epoch: BrokerEpoch) -> bool {
         self.epoch == Some(epoch)
     }

@@ -36,9 +36,32 @@ impl Replica {
         self.membership.as_ref().map_or(&[], |m| &m.isr)
     }
 
+    /// Whether the metadata as last heard gives `broker` a replica. What a broker that is none yet
+    /// tells its leader is lost: it is refused, so that it says it again.
+    pub fn has_replica(&self, broker: BrokerId) -> bool {
+        let members = self.membership.as_ref();
+        members.is_some_and(|m| m.replicas.contains(&broker))
+    }
+
     /// The metadata as last heard, with the ISR that the quorum has answered since.
     pub fn membership(&self) -> Option<&Membership> {
         self.membership.as_ref()
+    }
+
+    /// Leader: the one of `among` that is furthest caught up, if it is in sync and holds all
+    /// below `offset` (KIP-392). Of equals the first.
+    pub fn furthest(&self, among: &[BrokerId], offset: Offset) -> Option<BrokerId> {
+        let State::Leader(leading) = &self.state else {
+            return None;
+        };
+        let held = |id: &BrokerId| {
+            let follower = leading.followers.iter().find(|f| f.id == *id)?;
+            let held = follower.held()?;
+            (self.isr().contains(id) && held.0 >= offset).then_some((held, *id))
+        };
+        // Reversed: of equals `max_by_key` takes the last.
+        let found = among.iter().rev().filter_map(held);
+        found.max_by_key(|(held, _)| *held).map(|(_, id)| id)
     }
 
     pub fn log(&self) -> LogState {

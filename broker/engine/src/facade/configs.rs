@@ -49,10 +49,15 @@ fn entry(image: &Image, resource: &ConfigResource, def: &ConfigDef) -> ConfigEnt
         name: def.name.to_owned(),
         value,
         source,
-        read_only: false,
+        read_only: is_read_only(resource, def),
         value_type: def.type_code(),
         documentation: def.doc,
     }
+}
+
+/// Most configs of a broker are those of all.
+fn is_read_only(resource: &ConfigResource, def: &ConfigDef) -> bool {
+    matches!(resource, ConfigResource::Broker(_)) && !def.is_per_broker()
 }
 
 fn value(image: &Image, resource: &ConfigResource, def: &ConfigDef) -> (String, ConfigSource) {
@@ -77,10 +82,54 @@ fn value(image: &Image, resource: &ConfigResource, def: &ConfigDef) -> (String, 
             own.map(|v| (v, ConfigSource::DynamicTopic))
                 .or_else(|| shared(config_defs::broker_name(def.name)?))
         }
-        ConfigResource::Broker(_) => set(resource, def.name)
+        ConfigResource::Broker(_) if !is_read_only(resource, def) => set(resource, def.name)
             .map(|v| (v, ConfigSource::DynamicBroker))
             .or_else(|| shared(def.name)),
-        ConfigResource::ClusterDefault => shared(def.name),
+        ConfigResource::Broker(_) | ConfigResource::ClusterDefault => shared(def.name),
     };
     found.unwrap_or_else(|| (def.default.to_owned(), ConfigSource::Default))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_core::cluster::{ClusterCommand, Registration};
+    use weir_types::{BrokerId, FolderId};
+
+    fn registered() -> Image {
+        let (image, _) = Image::default().apply(&ClusterCommand::Form {
+            cluster_id: "t".to_owned(),
+        });
+        let registration = Registration {
+            broker: BrokerId(0),
+            folder: FolderId(uuid::Uuid::from_u128(1)),
+            incarnation: uuid::Uuid::from_u128(1),
+            rack: None,
+            peer_address: String::new(),
+            listeners: Vec::new(),
+            clean: true,
+            ineligible: Vec::new(),
+        };
+        let (image, outcome) = image.apply(&ClusterCommand::RegisterBroker(registration));
+        outcome.expect("a new broker");
+        image
+    }
+
+    #[test]
+    fn one_broker_shows_as_its_own_to_change_only_what_is() {
+        let one = ConfigTarget::Broker(BrokerId(0));
+        let entries = describe(&registered(), &one).expect("it is registered");
+        let own = entries.iter().filter(|e| !e.read_only);
+        let names: Vec<_> = own.map(|e| e.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "follower.replication.throttled.rate",
+                "leader.replication.throttled.rate"
+            ]
+        );
+        let all = describe(&registered(), &ConfigTarget::ClusterDefault).expect("always there");
+        assert_eq!(all.len(), entries.len());
+        assert!(all.iter().all(|e| !e.read_only));
+    }
 }

@@ -28,7 +28,11 @@ pub(super) fn from_cluster(error: ClusterError) -> Error {
         C::InvalidPartitions(why) => Error::InvalidPartitions(why),
         C::InvalidReplicationFactor(why) => Error::InvalidReplicationFactor(why),
         C::InvalidAssignment(why) => Error::InvalidReplicaAssignment(why),
+        C::TooManyLogEnds(_) => Error::InvalidRequest(text),
         C::InvalidConfig(why) => Error::InvalidConfig(why),
+        C::NoReassignment(_) => Error::NoReassignmentInProgress,
+        C::BrokerAlive(_) | C::LastInSync(_) => Error::PolicyViolation(text),
+        C::StaleOperator { have, asked } => Error::StaleOperator { have, asked },
         C::StaleLeaderEpoch { .. } | C::StalePartitionEpoch { .. } | C::IneligibleReplica(_) => {
             Error::Internal(text)
         }

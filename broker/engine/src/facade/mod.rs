@@ -3,7 +3,10 @@
 mod answers;
 mod configs;
 mod errors;
+mod forming;
+mod local;
 mod operations;
+mod placement;
 mod producers;
 mod records;
 mod topics;
@@ -15,60 +18,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_api::{
-    AlterConfig, Appended, Caller, ClusterView, CommitOffset, CommittedOffset, ConfigEntry,
-    ConfigTarget, Engine, EpochEnd, Error, FetchRequest, FetchedPartition, FoundOffset,
-    GroupDescription, GroupListing, Isolation, JoinRequest, JoinedGroup, LeaveMember, ListenerView,
-    NewTopic, OffsetSpec, ProduceRequest, Produced, ReadRecords, Record, RestartBlocker, Result,
-    SyncRequest, SyncedGroup, TopicOwner, TopicPartitionName, TopicRef, TopicView,
+    AlterConfig, Appended, BacklogWatch, Caller, ClusterView, CommitOffset, CommittedOffset,
+    ConfigEntry, ConfigTarget, Engine, EpochEnd, Error, FetchRequest, FetchedPartition,
+    FoundOffset, GroupDescription, GroupListing, Isolation, JoinRequest, JoinedGroup, LeaveMember,
+    ListenerView, NewTopic, OffsetSpec, Placement, ProduceRequest, Produced, ReadRecords, Record,
+    RestartBlocker, Result, SyncRequest, SyncedGroup, TopicOwner, TopicPartitionName, TopicRef,
+    TopicView,
 };
 use weir_core::cluster::{ClusterCommand, Image};
-use weir_types::{BrokerId, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
+use weir_types::{BrokerId, LeaderEpoch, Offset, OperatorEpoch, ProducerEpoch, ProducerId};
 
-use crate::group::Groups;
-use crate::partition::Partitions;
-use crate::quorum::Quorum;
-
-/// One broker's engine.
-pub struct LocalEngine {
-    me: BrokerId,
-    quorum: Quorum,
-    partitions: Partitions,
-    groups: Groups,
-    producers: producers::ProducerIds,
-    /// Cluster-wide configs of a cluster that this broker forms, by Kafka's names.
-    initial_config: BTreeMap<String, String>,
-}
-
-impl LocalEngine {
-    pub fn new(
-        me: BrokerId,
-        quorum: Quorum,
-        partitions: Partitions,
-        groups: Groups,
-        initial_config: BTreeMap<String, String>,
-    ) -> Self {
-        let producers = producers::ProducerIds::new(me, quorum.clone());
-        Self {
-            me,
-            quorum,
-            partitions,
-            groups,
-            producers,
-            initial_config,
-        }
-    }
-
-    fn image(&self) -> Arc<Image> {
-        self.quorum.image()
-    }
-
-    async fn propose(&self, command: ClusterCommand) -> Result<weir_core::cluster::ClusterReply> {
-        self.quorum
-            .propose(command)
-            .await
-            .map_err(errors::from_proposal)
-    }
-}
+pub use local::LocalEngine;
 
 #[async_trait]
 impl Engine for LocalEngine {
@@ -77,7 +37,7 @@ impl Engine for LocalEngine {
     }
 
     fn cluster(&self) -> ClusterView {
-        views::cluster(&self.image(), self.quorum.controller())
+        views::cluster(&self.quorum)
     }
 
     fn topic(&self, topic: &TopicRef) -> Option<TopicView> {
@@ -101,10 +61,8 @@ impl Engine for LocalEngine {
 
     async fn changed(&self, version: u64) -> u64 {
         let mut images = self.quorum.subscribe();
-        let moved = images
-            .wait_for(|image| image.version > version)
-            .await
-            .map(|i| i.version);
+        let newer = |image: &Arc<Image>| image.version > version;
+        let moved = images.wait_for(newer).await.map(|i| i.version);
         match moved {
             Ok(version) => version,
             // The quorum stopped: nothing will ever change again.
@@ -365,20 +323,30 @@ impl Engine for LocalEngine {
         self.groups.group_lag(caller, group).await
     }
 
+    fn watch_backlog(&self, keep_offsets: bool) -> Result<Box<dyn BacklogWatch>> {
+        Ok(self.groups.watch_backlog(keep_offsets))
+    }
+
+    fn operator_epoch(&self) -> OperatorEpoch {
+        self.image().operator_epoch
+    }
+
+    fn as_operator(&self, epoch: OperatorEpoch) -> Option<Arc<dyn Engine>> {
+        Some(Arc::new(self.held_by(epoch)))
+    }
+
+    async fn set_operator_epoch(&self, epoch: OperatorEpoch, force: bool) -> Result<()> {
+        self.propose(ClusterCommand::SetOperatorEpoch { epoch, force })
+            .await
+            .map(drop)
+    }
+
     async fn form(&self, cluster_id: &str) -> Result<()> {
         self.form_cluster(cluster_id).await
     }
 
     async fn restart_blockers(&self, broker: BrokerId) -> Result<Vec<RestartBlocker>> {
-        let image = self.image();
-        if image.cluster_id.is_empty() || self.quorum.controller().is_none() {
-            return Err(Error::BrokerNotAvailable);
-        }
-        Ok(operations::restart_blockers(
-            &image,
-            &self.quorum.members(),
-            broker,
-        ))
+        self.check_restart(broker)
     }
 
     async fn move_leaders_away(&self, broker: BrokerId) -> Result<u32> {
@@ -394,6 +362,10 @@ impl Engine for LocalEngine {
         self.propose(ClusterCommand::SetListeners { broker, listeners })
             .await
             .map(drop)
+    }
+
+    fn placement(&self) -> &dyn Placement {
+        self
     }
 
     async fn unregister(&self, broker: BrokerId) -> Result<()> {

@@ -1,39 +1,39 @@
 //! What the operator asks before, during and after a restart.
 
 use weir_api::{Error, RestartBlocker, Result};
-use weir_core::cluster::{
-    ClusterCommand, ClusterReply, ConfigOp, ConfigResource, Image, Partition,
-};
-use weir_types::BrokerId;
+use weir_core::cluster::{ClusterCommand, ClusterReply, Image, Partition};
+use weir_types::{BrokerId, PartitionId};
 
 use super::{LocalEngine, errors};
 use crate::quorum::Member;
 
 impl LocalEngine {
-    pub(super) async fn form_cluster(&self, cluster_id: &str) -> Result<()> {
+    pub(super) async fn propose(&self, command: ClusterCommand) -> Result<ClusterReply> {
+        let command = self.signed(command);
         self.quorum
-            .form(cluster_id)
+            .propose(command)
             .await
-            .map_err(|e| errors::from_quorum(&e))?;
-        let set = self
-            .image()
-            .configs
-            .contains_key(&ConfigResource::ClusterDefault);
-        if set || self.initial_config.is_empty() {
-            return Ok(());
+            .map_err(errors::from_proposal)
+    }
+
+    /// The command with the epoch of whose hand it comes from. Before the first operator was
+    /// heard there may be brokers that do not know of epochs.
+    fn signed(&self, command: ClusterCommand) -> ClusterCommand {
+        match self.operator {
+            Some(epoch) if self.image().operator_epoch.0 > 0 => ClusterCommand::AsOperator {
+                epoch,
+                command: Box::new(command),
+            },
+            _ => command,
         }
-        let config = self.initial_config.iter();
-        let ops = config
-            .map(|(k, v)| ConfigOp::Set(k.clone(), v.clone()))
-            .collect();
-        let resource = ConfigResource::ClusterDefault;
-        self.propose(ClusterCommand::AlterConfig {
-            resource,
-            ops,
-            validate_only: false,
-        })
-        .await
-        .map(drop)
+    }
+
+    pub(super) fn check_restart(&self, broker: BrokerId) -> Result<Vec<RestartBlocker>> {
+        let image = self.image();
+        if image.cluster_id.is_empty() || self.quorum.controller().is_none() {
+            return Err(Error::BrokerNotAvailable);
+        }
+        Ok(restart_blockers(&image, &self.quorum.members(), broker))
     }
 
     pub(super) async fn hand_off(&self, broker: BrokerId) -> Result<u32> {
@@ -53,23 +53,24 @@ impl LocalEngine {
     }
 }
 
-/// Partitions of which `broker` has a replica that is not in sync.
+/// Partitions of which `broker` has a replica that is not in sync. Those that are only being
+/// added are nobody's loss.
 pub(super) fn out_of_sync(image: &Image, broker: BrokerId) -> u32 {
     let partitions = image.topics.values().flat_map(|t| &t.partitions);
     let behind = partitions.filter(|p| p.replicas.contains(&broker) && !p.isr.contains(&broker));
-    u32::try_from(behind.count()).unwrap_or(u32::MAX)
+    let adding = image.reassignments.iter().filter(|(id, moving)| {
+        let missing = |p: &Partition| !p.isr.contains(&broker);
+        moving.adding().contains(&broker) && image.partition(**id).is_some_and(missing)
+    });
+    u32::try_from(behind.count().saturating_sub(adding.count())).unwrap_or(u32::MAX)
 }
 
 /// What stopping `broker` now would cost beyond what its absence must cost.
-pub(super) fn restart_blockers(
-    image: &Image,
-    members: &[Member],
-    broker: BrokerId,
-) -> Vec<RestartBlocker> {
+fn restart_blockers(image: &Image, members: &[Member], broker: BrokerId) -> Vec<RestartBlocker> {
     let mut blockers: Vec<_> = quorum_blocker(members, broker).into_iter().collect();
     for topic in image.topics.values() {
         for (index, partition) in (0..).zip(&topic.partitions) {
-            let min_isr = image.min_isr(topic.id, partition.replicas.len());
+            let min_isr = image.partition_min_isr(PartitionId::new(topic.id, index), partition);
             let (topic, name) = (topic.id, topic.name.clone());
             match harm(image, partition, min_isr, broker) {
                 Harm::None => {}

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_api::{
     Acks, Appended, Error, FetchPartition, FetchRequest, Isolation, ProducePartition,
-    ProduceRequest, ReadRecords, Record, RecordSlice, Result, TopicRef,
+    ProduceRequest, ReadFrom, ReadRecords, Record, RecordSlice, Result, TopicRef,
 };
 use weir_storage::{BatchBuilder, for_each_record};
 use weir_types::{LeaderEpoch, Offset};
@@ -58,6 +58,7 @@ impl LocalEngine {
             min_bytes: 1,
             max_bytes,
             isolation: Isolation::ReadUncommitted,
+            read_from: ReadFrom::Leader,
             partitions: vec![FetchPartition {
                 topic: at.topic,
                 index: at.index,

@@ -175,7 +175,7 @@ fn resolve(
             .unwrap_or(1),
         given => given,
     };
-    if new.name == weir_types::CONSUMER_OFFSETS {
+    if weir_types::INTERNAL_TOPICS.contains(&new.name.as_str()) {
         return Err(Error::InvalidTopic(format!("{} is internal", new.name)));
     }
     Ok(cluster::NewTopic {
@@ -194,4 +194,37 @@ fn resolve(
 
 fn seed() -> u64 {
     Uuid::new_v4().as_u64_pair().0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_internal_topics_are_not_for_clients() {
+        let resolved = |name: &str| {
+            let new = NewTopic {
+                name: name.to_owned(),
+                partitions: 1,
+                replication_factor: 1,
+                assignments: None,
+                config: std::collections::BTreeMap::new(),
+                owner: None,
+            };
+            resolve(&Image::default(), TopicId(Uuid::nil()), new, false).map(|new| new.name)
+        };
+        for name in [
+            "__consumer_offsets",
+            "__transaction_state",
+            "__share_group_state",
+            "__cluster_metadata",
+        ] {
+            let refused = resolved(name);
+            assert!(
+                matches!(refused, Err(Error::InvalidTopic(_))),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(resolved("__mine"), Ok("__mine".to_owned()));
+    }
 }

@@ -5,18 +5,26 @@ use weir_api::{
     BrokerView, ClusterView, ListenerView, PartitionView, TopicOwner, TopicRef, TopicView,
 };
 use weir_core::cluster::{self, Image, Listener, Partition, Topic};
-use weir_types::BrokerId;
+use weir_types::{BrokerId, PartitionId};
 
-pub(super) fn cluster(image: &Image, controller: Option<BrokerId>) -> ClusterView {
+use crate::quorum::Quorum;
+
+pub(super) fn cluster(quorum: &Quorum) -> ClusterView {
+    let (image, members) = (quorum.image(), quorum.members());
+    let votes = |id: BrokerId| members.iter().any(|m| m.voter && m.broker == Some(id));
     ClusterView {
         cluster_id: image.cluster_id.clone(),
-        controller,
+        controller: quorum.controller(),
         version: image.version,
-        brokers: image.brokers.values().map(|b| broker(b)).collect(),
+        brokers: image
+            .brokers
+            .values()
+            .map(|b| broker(b, votes(b.id)))
+            .collect(),
     }
 }
 
-fn broker(b: &cluster::Broker) -> BrokerView {
+fn broker(b: &cluster::Broker, voter: bool) -> BrokerView {
     BrokerView {
         id: b.id,
         epoch: b.epoch,
@@ -24,6 +32,7 @@ fn broker(b: &cluster::Broker) -> BrokerView {
         listeners: b.listeners.iter().map(listener_out).collect(),
         fenced: b.fenced,
         stopping: b.stopping,
+        voter,
     }
 }
 
@@ -53,7 +62,7 @@ pub(super) fn find<'a>(image: &'a Image, topic: &TopicRef) -> Option<&'a Arc<Top
 pub(super) fn topic(image: &Image, t: &Topic) -> TopicView {
     let partitions = (0..)
         .zip(&t.partitions)
-        .map(|(index, p)| partition(image, index, p));
+        .map(|(index, p)| partition(image, PartitionId::new(t.id, index), p));
     TopicView {
         id: t.id,
         name: t.name.clone(),
@@ -75,9 +84,10 @@ pub(super) fn owner_in(o: TopicOwner) -> cluster::TopicOwner {
     }
 }
 
-fn partition(image: &Image, index: i32, p: &Partition) -> PartitionView {
+pub(super) fn partition(image: &Image, id: PartitionId, p: &Partition) -> PartitionView {
+    let moving = image.reassignments.get(&id);
     PartitionView {
-        index,
+        index: id.index,
         leader: p.leader,
         leader_epoch: p.leader_epoch,
         partition_epoch: p.partition_epoch,
@@ -91,5 +101,7 @@ fn partition(image: &Image, index: i32, p: &Partition) -> PartitionView {
             .copied()
             .filter(|b| !image.is_live(*b))
             .collect(),
+        adding: moving.map_or_else(Vec::new, cluster::Reassignment::adding),
+        removing: moving.map_or_else(Vec::new, cluster::Reassignment::removing),
     }
 }

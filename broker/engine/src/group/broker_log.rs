@@ -9,13 +9,16 @@ use weir_core::cluster::{ClusterCommand, ClusterError, Image};
 use weir_storage::{BatchBuilder, for_each_batch};
 use weir_types::{BrokerId, LeaderEpoch, Millis, Offset, PartitionId, limits};
 
+use super::backlog::{Answer, Question};
 use super::{Groups, GroupsConfig, LogPage, LogRecord, OffsetsLog};
 use crate::partition::Partitions;
-use crate::peer::{Class, PeerFault, PeerNet, PeerRouter, PeerService};
+use crate::peer::{Class, PeerFault, PeerNet, PeerRouter, PeerService, wire};
 use crate::quorum::{ProposeError, Quorum};
 
 /// Request to the coordinator on another broker: all committed offsets of a group.
 const KIND_COMMITTED: u16 = 0x0300;
+/// Request to any broker: the groups that it coordinates and the partitions that it leads.
+const KIND_BACKLOG: u16 = 0x0301;
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at once while groups are loaded.
 const READ_BYTES: usize = 1024 * 1024;
@@ -54,7 +57,7 @@ impl Groups {
         let service = GroupsService {
             groups: groups.clone(),
         };
-        router.register(KIND_COMMITTED..=KIND_COMMITTED, Arc::new(service));
+        router.register(KIND_COMMITTED..=KIND_BACKLOG, Arc::new(service));
         groups
     }
 }
@@ -102,11 +105,7 @@ impl OffsetsLog for BrokerLog {
     }
 
     async fn ask_committed(&self, broker: BrokerId, group: &str) -> Result<Vec<CommittedOffset>> {
-        let address = {
-            let image = self.quorum.image();
-            image.brokers.get(&broker).map(|b| b.peer_address.clone())
-        };
-        let address = address.ok_or(Error::CoordinatorNotAvailable)?;
+        let address = self.address(broker).ok_or(Error::CoordinatorNotAvailable)?;
         let body = Bytes::copy_from_slice(group.as_bytes());
         let answer = self
             .net
@@ -116,6 +115,28 @@ impl OffsetsLog for BrokerLog {
         let offsets: Vec<PeerOffset> =
             postcard::from_bytes(&answer).map_err(|e| Error::Internal(e.to_string()))?;
         Ok(offsets.into_iter().map(CommittedOffset::from).collect())
+    }
+
+    async fn ask_backlog(
+        &self,
+        broker: BrokerId,
+        question: &Question,
+    ) -> std::result::Result<Answer, String> {
+        let address = self.address(broker).ok_or("it is not registered")?;
+        let body = wire::encode(question).map_err(|e| e.to_string())?;
+        let answer = self
+            .net
+            .call(&address, Class::Data, KIND_BACKLOG, body, PEER_TIMEOUT)
+            .await
+            .map_err(|e| e.to_string())?;
+        wire::decode(&answer).map_err(|e| e.to_string())
+    }
+}
+
+impl BrokerLog {
+    fn address(&self, broker: BrokerId) -> Option<String> {
+        let image = self.quorum.image();
+        image.brokers.get(&broker).map(|b| b.peer_address.clone())
     }
 }
 
@@ -210,7 +231,11 @@ struct GroupsService {
 
 #[async_trait]
 impl PeerService for GroupsService {
-    async fn handle(&self, _kind: u16, body: Bytes) -> std::result::Result<Bytes, PeerFault> {
+    async fn handle(&self, kind: u16, body: Bytes) -> std::result::Result<Bytes, PeerFault> {
+        if kind == KIND_BACKLOG {
+            let question: Question = wire::decode(&body)?;
+            return wire::encode(&self.groups.answer_backlog(&question).await);
+        }
         let group = std::str::from_utf8(&body)
             .map_err(|_| PeerFault::Malformed("a group id is UTF-8".to_owned()))?;
         let offsets = self

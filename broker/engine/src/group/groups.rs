@@ -165,7 +165,7 @@ impl Drop for Turn<'_> {
 }
 
 /// `None`: the topic is not there.
-pub(super) fn coordinator_of(image: &Image, group: &str) -> Result<Option<BrokerId>> {
+pub(in crate::group) fn coordinator_of(image: &Image, group: &str) -> Result<Option<BrokerId>> {
     let Some(topic) = image.topic_by_name(OFFSETS_TOPIC) else {
         return Ok(None);
     };

@@ -6,6 +6,8 @@ use weir_api::{CommittedOffset, Result};
 use weir_core::cluster::{ClusterCommand, Image};
 use weir_types::{BrokerId, LeaderEpoch, Offset, PartitionId};
 
+use super::backlog::{Answer, Question};
+
 /// What the coordinator needs of the rest of the broker: the metadata, the partitions of the
 /// offsets topic, and the coordinators on other brokers.
 #[async_trait]
@@ -38,6 +40,14 @@ pub trait OffsetsLog: Send + Sync + 'static {
 
     /// All committed offsets of a group, from the broker that coordinates it.
     async fn ask_committed(&self, broker: BrokerId, group: &str) -> Result<Vec<CommittedOffset>>;
+
+    /// A question about backlogs to another broker, or why there is no answer. The caller bounds
+    /// the wait.
+    async fn ask_backlog(
+        &self,
+        broker: BrokerId,
+        question: &Question,
+    ) -> std::result::Result<Answer, String>;
 }
 
 /// One record of the offsets topic.

@@ -4,6 +4,7 @@
 //! leads it runs one coordinator task, which loads the partition's groups from the log and then
 //! owns them. The rules are `weir-core`'s; here are the tasks, the log and the records.
 
+mod backlog;
 mod broker_log;
 mod config;
 mod convert;

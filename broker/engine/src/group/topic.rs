@@ -31,11 +31,12 @@ pub(super) fn replicas_now(
     config: &GroupsConfig,
     short_since: &mut Option<Instant>,
 ) -> Option<i16> {
-    let registered = image.brokers.len();
+    let cordoned = |id: &weir_types::BrokerId| image.is_cordoned(*id);
+    let registered = image.brokers.keys().filter(|id| !cordoned(id)).count();
     let live = image
         .brokers
         .values()
-        .filter(|b| !b.fenced && !b.stopping)
+        .filter(|b| !b.fenced && !b.stopping && !image.is_cordoned(b.id))
         .count();
     if live == 0 {
         return None;

@@ -13,7 +13,6 @@ use super::serving::Serving;
 use super::shard::{Entry, Shard};
 use super::slot::Slot;
 use super::upkeep::UpkeepJob;
-use weir_api::Error;
 
 impl Shard {
     pub(super) fn assign(&mut self, assignment: Box<Assignment>) {
@@ -27,16 +26,15 @@ impl Shard {
         }
     }
 
-    /// The topic is gone: its data goes too.
+    /// The topic is gone, or others have its replicas now: the data here goes too.
     pub(super) fn unassign(&mut self, id: PartitionId) {
         let hub = Arc::clone(&self.around.hub);
         match self.slots.get_mut(&id) {
             Some(Entry::Away(later)) => return later.push(ShardCommand::Unassign(id)),
             Some(Entry::Here(slot)) => {
-                slot.stop_following(&self.around);
                 hub.table.remove(id);
-                slot.shared.publish_serving(Serving::Nobody);
-                slot.fail_waits(&Error::UnknownTopicOrPartition);
+                let error = hub.why_not_led(id);
+                slot.leave_role(&mut self.around, Serving::Nobody, &error);
             }
             None => self.set_broken(id, None),
         }
@@ -130,6 +128,7 @@ impl Slot {
         }
         self.tell_appended(around);
         self.step(around, Event::Metadata(membership));
+        self.copy_anew(around);
         self.settle_deletes();
         self.touch(around);
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use weir_api::{Acks, Error, Result};
+use weir_core::cluster::LogEnd;
 use weir_core::replica::{Event, Membership};
 use weir_storage::{Log, LogConfig, RealDisk};
 use weir_types::{BrokerEpoch, BrokerId, LeaderEpoch, Millis, Offset, PartitionId};
@@ -32,6 +33,10 @@ pub(super) enum ShardCommand {
     Ask(PartitionId, Question),
     /// A replica comes back from the upkeep thread.
     Returned(Box<Slot>),
+    /// The scrubber thinks that the segment which starts there is damaged.
+    Doubt(PartitionId, Offset),
+    /// The quorum would not let a damaged replica go: there is no other in sync.
+    Kept(PartitionId),
     /// Logs were deleted; there may be a new assignment by now.
     Deleted(PartitionId),
     /// Sync everything, answer, end.
@@ -131,6 +136,17 @@ pub(super) enum Question {
         epoch: LeaderEpoch,
         reply: oneshot::Sender<Result<Option<(LeaderEpoch, Offset)>>>,
     },
+    /// Leader: which of these followers is furthest caught up and can serve `offset`.
+    Furthest {
+        among: Vec<BrokerId>,
+        offset: Offset,
+        reply: oneshot::Sender<Result<Option<BrokerId>>>,
+    },
+    /// How the log ends, if the partition has no leader in this epoch; else no answer.
+    LogEnd {
+        epoch: LeaderEpoch,
+        reply: oneshot::Sender<Option<LogEnd>>,
+    },
     DeleteRecords {
         before: Offset,
         deadline: Millis,
@@ -143,6 +159,9 @@ impl Question {
         // Whoever asked may be gone.
         match self {
             Self::EpochEnd { reply, .. } => drop(reply.send(Err(error))),
+            Self::Furthest { reply, .. } => drop(reply.send(Err(error))),
+            // Asked again.
+            Self::LogEnd { reply, .. } => drop(reply),
             Self::DeleteRecords { reply, .. } => drop(reply.send(Err(error))),
         }
     }

@@ -29,6 +29,12 @@ pub struct PartitionsConfig {
     pub retention_check: Duration,
     /// How often compacted topics are looked at.
     pub compaction_check: Duration,
+    /// Bytes a second that are read to verify sealed segments again; 0: none are.
+    pub scrub_bytes_per_second: u64,
+    /// How long after the start the first walk over them begins ...
+    pub scrub_after: Duration,
+    /// ... and the pause between two.
+    pub scrub_pause: Duration,
     /// How long a write of the broker itself waits for its replicas.
     pub internal_timeout: Duration,
 }
@@ -49,6 +55,9 @@ impl PartitionsConfig {
             high_watermark_delay: Duration::from_millis(20),
             retention_check: Duration::from_secs(300),
             compaction_check: Duration::from_secs(30),
+            scrub_bytes_per_second: 4 * 1024 * 1024,
+            scrub_after: Duration::from_secs(60),
+            scrub_pause: Duration::from_secs(24 * 60 * 60),
             internal_timeout: Duration::from_secs(10),
         }
     }

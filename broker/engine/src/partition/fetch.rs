@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
-use weir_api::{Error, FetchPartition, FetchRequest, FetchedPartition, RecordSlice, Result};
+use weir_api::{
+    Error, FetchPartition, FetchRequest, FetchedPartition, ReadFrom, RecordSlice, Result,
+};
 use weir_core::cluster::Image;
 use weir_storage::DiskFile;
 use weir_types::{BrokerId, LeaderEpoch, Offset, PartitionId};
 
 use super::commands::{Question, ShardCommand};
 use super::hub::{Hub, check_epoch};
-use super::metrics::add;
 use super::serving::Serving;
 use super::shared::Shared;
-use super::{errors, hub};
+use super::{errors, hub, near};
 
 /// Longest that a fetch is held, whatever the client asks for.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -24,13 +25,13 @@ pub(super) async fn fetch(hub: &Arc<Hub>, request: FetchRequest) -> Vec<FetchedP
     let deadline = Instant::now() + request.max_wait.min(WAIT_MAX);
     let mut targets = find_targets(hub, &request);
     compare_epochs(hub, &mut targets).await;
+    near::name(hub, &request, &mut targets).await;
     let mut waiting: Option<Waiting> = None;
     loop {
         let pass = read_all(hub, &request, &targets);
         let late = Instant::now() >= deadline;
         if late || pass.is_urgent || pass.bytes >= request.min_bytes {
-            add(&hub.metrics.fetched_bytes, pass.bytes);
-            return pass.fetched;
+            return near::finish(hub, &targets, pass, late);
         }
         match &waiting {
             // From now on nothing is missed: look once more before the wait.
@@ -41,11 +42,13 @@ pub(super) async fn fetch(hub: &Arc<Hub>, request: FetchRequest) -> Vec<FetchedP
     }
 }
 
-struct Target<'a> {
-    part: &'a FetchPartition,
-    found: Result<Arc<Shared>>,
-    id: Option<PartitionId>,
+pub(super) struct Target<'a> {
+    pub(super) part: &'a FetchPartition,
+    pub(super) found: Result<Arc<Shared>>,
+    pub(super) id: Option<PartitionId>,
     diverging: Option<(LeaderEpoch, Offset)>,
+    /// Who is to be asked instead.
+    pub(super) preferred: Option<BrokerId>,
 }
 
 /// Waits at every partition of the fetch, and leaves when dropped.
@@ -84,6 +87,7 @@ fn find_targets<'a>(hub: &Hub, request: &'a FetchRequest) -> Vec<Target<'a>> {
             found,
             id: id.ok(),
             diverging: None,
+            preferred: None,
         }
     };
     request.partitions.iter().map(find).collect()
@@ -116,9 +120,9 @@ async fn compare_epochs(hub: &Hub, targets: &mut [Target<'_>]) {
     }
 }
 
-struct Pass {
-    fetched: Vec<FetchedPartition>,
-    bytes: usize,
+pub(super) struct Pass {
+    pub(super) fetched: Vec<FetchedPartition>,
+    pub(super) bytes: usize,
     /// Something that the caller has to know at once.
     is_urgent: bool,
 }
@@ -128,12 +132,12 @@ fn read_all(hub: &Hub, request: &FetchRequest, targets: &[Target<'_>]) -> Pass {
     let (mut bytes, mut is_urgent) = (0, false);
     for target in targets {
         let left = request.max_bytes.saturating_sub(bytes);
-        let one = match read_one(target, left, bytes == 0) {
+        let one = match read_one(target, &request.read_from, left, bytes == 0) {
             Ok(one) => one,
             Err(error) => refused(hub, target.id, error),
         };
         bytes += one.records.len();
-        is_urgent |= one.error.is_some() || one.diverging.is_some();
+        is_urgent |= one.error.is_some() || one.diverging.is_some() || one.preferred.is_some();
         fetched.push(one);
     }
     Pass {
@@ -143,14 +147,23 @@ fn read_all(hub: &Hub, request: &FetchRequest, targets: &[Target<'_>]) -> Pass {
     }
 }
 
-fn read_one(target: &Target<'_>, left: usize, is_first: bool) -> Result<FetchedPartition> {
+fn read_one(
+    target: &Target<'_>,
+    read_from: &ReadFrom,
+    left: usize,
+    is_first: bool,
+) -> Result<FetchedPartition> {
     let part = target.part;
     let shared = target.found.as_ref().map_err(Clone::clone)?;
-    let Serving::Leader(epoch) = shared.serving() else {
-        return Err(Error::NotLeader {
-            leader: None,
-            epoch: LeaderEpoch::NONE,
-        });
+    let (epoch, leads) = match shared.serving() {
+        Serving::Leader(epoch) => (epoch, true),
+        Serving::Follower(_, epoch) if *read_from != ReadFrom::Leader => (epoch, false),
+        _ => {
+            return Err(Error::NotLeader {
+                leader: None,
+                epoch: LeaderEpoch::NONE,
+            });
+        }
     };
     check_epoch(part.leader_epoch, epoch)?;
     let high_watermark = shared.high_watermark();
@@ -162,12 +175,15 @@ fn read_one(target: &Target<'_>, left: usize, is_first: bool) -> Result<FetchedP
         log_start: start,
         diverging: target.diverging,
         leader: None,
+        preferred: target.preferred.filter(|_| leads),
         records: RecordSlice::EMPTY,
     };
     if target.diverging.is_some() {
+        fetched.preferred = None;
         return Ok(fetched);
     }
-    if part.offset < start || part.offset > end {
+    // A follower may be behind what its reader was told elsewhere: that is waited for.
+    if part.offset < start || leads && part.offset > end {
         // A leader that has not reached its epoch's start may know less than its callers.
         let late = part.offset > end && !shared.high_watermark_served();
         return Err(if late {
@@ -176,9 +192,13 @@ fn read_one(target: &Target<'_>, left: usize, is_first: bool) -> Result<FetchedP
             Error::OffsetOutOfRange
         });
     }
+    if fetched.preferred.is_some() {
+        return Ok(fetched);
+    }
     let max_bytes = part.max_bytes.min(left);
     if part.offset < high_watermark && (max_bytes > 0 || is_first) {
-        fetched.records = slice(shared, part.offset, high_watermark, max_bytes, is_first)?;
+        fetched.records = slice(shared, part.offset, high_watermark, max_bytes, is_first)
+            .map_err(|e| if leads { e } else { near::not_here(e) })?;
     }
     Ok(fetched)
 }
@@ -212,7 +232,7 @@ fn slice(
 }
 
 /// An answer that only says what is wrong, and who leads if that is what is wrong.
-fn refused(hub: &hub::Hub, id: Option<PartitionId>, error: Error) -> FetchedPartition {
+pub(super) fn refused(hub: &hub::Hub, id: Option<PartitionId>, error: Error) -> FetchedPartition {
     let image = hub.metadata.image();
     let error = match (error, id) {
         (Error::NotLeader { leader: None, .. }, Some(id)) => hub.not_led(&image, id),
@@ -229,6 +249,7 @@ fn refused(hub: &hub::Hub, id: Option<PartitionId>, error: Error) -> FetchedPart
         last_stable_offset: Offset(-1),
         log_start: Offset(-1),
         diverging: None,
+        preferred: None,
         records: RecordSlice::EMPTY,
     }
 }

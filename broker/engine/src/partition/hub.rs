@@ -16,6 +16,7 @@ use super::follower::Followers;
 use super::inbox::Inbox;
 use super::leader::Sessions;
 use super::shared::{Shared, Table};
+use super::throttle::Throttle;
 use super::upkeep::UpkeepJob;
 use super::{LeaderChange, MetadataLink, PartitionMetrics, PartitionsConfig};
 use crate::peer::PeerNet;
@@ -35,6 +36,7 @@ pub(super) struct Hub {
     pub(super) budget: Arc<Semaphore>,
     pub(super) followers: Followers,
     pub(super) sessions: Sessions,
+    pub(super) throttle: Throttle,
     pub(super) leadership: broadcast::Sender<(PartitionId, LeaderChange)>,
     pub(super) fatal: watch::Sender<Option<String>>,
     failed: AtomicBool,
@@ -65,6 +67,7 @@ impl Hub {
             budget: Arc::new(Semaphore::new(units)),
             followers: Followers::default(),
             sessions: Sessions::default(),
+            throttle: Throttle::default(),
             leadership: broadcast::channel(1024).0,
             fatal: watch::channel(None).0,
             failed: AtomicBool::new(false),

@@ -24,8 +24,16 @@ pub struct PartitionMetrics {
     pub sync_cycle_us_sum: AtomicU64,
     /// Given to consumers.
     pub fetched_bytes: AtomicU64,
+    /// Of that, by replicas that do not lead (KIP-392).
+    pub fetched_as_follower_bytes: AtomicU64,
+    /// How often the leader sent a consumer to a replica in its rack.
+    pub preferred_replicas: AtomicU64,
     /// Given to followers.
     pub follower_fetched_bytes: AtomicU64,
+    /// Read to verify sealed segments again.
+    pub scrubbed_bytes: AtomicU64,
+    /// Replicas in which that found damage.
+    pub damaged_replicas: AtomicU64,
     pub isr_shrinks: AtomicU64,
     pub isr_expands: AtomicU64,
     /// Gauge: partitions led here.
@@ -40,6 +48,10 @@ pub struct PartitionMetrics {
     pub broken: AtomicI64,
     /// Gauge: bytes of records that wait for their shard.
     pub queued_bytes: AtomicI64,
+    /// Gauge: bytes that the data folder's volume has left.
+    pub free_bytes: AtomicI64,
+    /// Gauge: 1 while records are refused for want of room.
+    pub full: AtomicI64,
 }
 
 impl PartitionMetrics {

@@ -16,19 +16,26 @@ mod clock;
 mod commands;
 mod config;
 mod cycle;
+mod damage;
 mod delete_records;
+mod disk;
 mod errors;
 mod fetch;
 mod follower;
 mod hub;
 mod inbox;
 mod leader;
+mod log_ends;
 mod metadata;
 mod metadata_link;
 mod metrics;
+mod near;
 mod offsets;
 mod produce;
 mod recover;
+mod room;
+mod running;
+mod scrub;
 mod serving;
 mod shard;
 mod shared;
@@ -37,6 +44,7 @@ mod step;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod ticker;
 mod ticket;
 mod upkeep;
@@ -45,27 +53,27 @@ mod wire;
 
 use bytes::Bytes;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, watch};
 use weir_api::{
     Appended, EpochEnd, FetchRequest, FetchedPartition, FoundOffset, OffsetSpec, ProduceRequest,
     Produced, Result, TopicRef,
 };
-use weir_storage::{DataFolder, RealDisk, StorageError};
+use weir_storage::{DataFolder, RealDisk};
 use weir_types::{LeaderEpoch, Offset, PartitionId};
 
 pub use config::PartitionsConfig;
+pub use disk::{HeldLog, Volume};
 pub use metadata::log_config;
 pub use metadata_link::MetadataLink;
 pub use metrics::{CYCLE_BUCKETS_US, PartitionMetrics};
 pub use recover::{Recovered, recover};
 
 use crate::peer::{PeerNet, PeerRouter};
-use commands::ShardCommand;
 use hub::Hub;
 use leader::PartitionService;
+use running::Running;
 use sync::SyncPool;
 
 /// What happened to a partition of an internal topic on this broker.
@@ -82,13 +90,6 @@ pub enum LeaderChange {
 pub struct Partitions {
     hub: Arc<Hub>,
     running: Arc<Mutex<Option<Running>>>,
-}
-
-struct Running {
-    shards: Vec<JoinHandle<()>>,
-    upkeep: JoinHandle<()>,
-    syncs: SyncPool,
-    metadata: tokio::task::JoinHandle<()>,
 }
 
 impl Partitions {
@@ -112,19 +113,24 @@ impl Partitions {
         let shards = (0..hub.inboxes.len())
             .map(shard)
             .collect::<io::Result<_>>()?;
-        let upkeep = upkeep::start(&hub)?;
+        let upkeep = vec![upkeep::start(&hub)?, scrub::start(&hub)?];
         let service = Arc::new(PartitionService {
             hub: Arc::clone(&hub),
         });
         router.register(wire::KIND_FIRST..=wire::KIND_LAST, service);
-        let metadata = hub
-            .runtime
-            .spawn(metadata::follow(Arc::clone(&hub), recovered));
+        let ineligible = recovered.ineligible.clone();
+        let tasks = [
+            hub.runtime
+                .spawn(log_ends::tell(Arc::clone(&hub), ineligible)),
+            hub.runtime
+                .spawn(metadata::follow(Arc::clone(&hub), recovered)),
+            hub.runtime.spawn(room::keep(Arc::clone(&hub))),
+        ];
         let running = Running {
             shards,
             upkeep,
             syncs,
-            metadata,
+            tasks,
         };
         Ok(Self {
             hub,
@@ -255,64 +261,5 @@ impl Partitions {
     /// error): the process has to end.
     pub fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.hub.fatal.subscribe()
-    }
-
-    /// Refuses new writes, syncs all logs, and marks the folder as closed in order. Called twice,
-    /// the second call does nothing.
-    ///
-    /// # Errors
-    /// The folder could not be marked; the next start recovers as after a crash.
-    pub async fn stop(&self) -> std::result::Result<(), StorageError> {
-        self.hub.stopping.send_replace(true);
-        let running = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(Running {
-            shards,
-            upkeep,
-            syncs,
-            metadata,
-        }) = running
-        else {
-            return Ok(());
-        };
-        // It ends by itself.
-        let _ = metadata.await;
-        self.hub.followers.join().await;
-        let stop = |inbox: &Arc<inbox::Inbox<ShardCommand>>| {
-            let (stopped, done) = oneshot::channel();
-            inbox.push(ShardCommand::Stop(stopped));
-            done
-        };
-        for done in self.hub.inboxes.iter().map(stop).collect::<Vec<_>>() {
-            // A shard that is gone has nothing left to sync.
-            let _ = done.await;
-        }
-        let hub = Arc::clone(&self.hub);
-        let threads = shards.into_iter().chain([upkeep]).collect();
-        let closed = self
-            .hub
-            .runtime
-            .spawn_blocking(move || close(&hub, threads, syncs));
-        closed.await.unwrap_or(Ok(()))
-    }
-}
-
-fn close(
-    hub: &Hub,
-    threads: Vec<JoinHandle<()>>,
-    syncs: SyncPool,
-) -> std::result::Result<(), StorageError> {
-    hub.upkeep.close();
-    for thread in threads {
-        // One that panicked has said so already.
-        let _ = thread.join();
-    }
-    syncs.stop();
-    match hub.failure() {
-        Some(_) => Ok(()),
-        None => hub.folder.mark_clean(),
     }
 }

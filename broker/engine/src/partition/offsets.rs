@@ -180,6 +180,18 @@ impl Slot {
             } => {
                 self.delete_records(around, before, deadline, reply);
             }
+            Question::Furthest {
+                mut among,
+                offset,
+                reply,
+            } => {
+                // Whose log begins later cannot serve it.
+                let starts = &self.follower_starts;
+                among.retain(|id| starts.iter().any(|(f, start)| f == id && *start <= offset));
+                // Whoever asked may be gone.
+                let _ = reply.send(Ok(self.replica.furthest(&among, offset)));
+            }
+            Question::LogEnd { epoch, reply } => self.tell_log_end(epoch, reply),
             Question::EpochEnd {
                 current,
                 epoch,

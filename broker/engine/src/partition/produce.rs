@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use tokio::sync::OwnedSemaphorePermit;
 use weir_api::{Acks, Appended, Error, ProduceRequest, Produced, Result};
 use weir_core::cluster::Image;
-use weir_types::{LeaderEpoch, Offset, PartitionId};
+use weir_storage::batch::only_batch;
+use weir_types::{LeaderEpoch, PartitionId};
 
 use super::commands::{Append, ShardCommand};
+use super::errors::of_append;
 use super::hub::Hub;
 use super::serving::Serving;
 use super::ticket::{Ticket, tickets};
@@ -34,21 +36,17 @@ pub(super) async fn submit(hub: &Arc<Hub>, request: ProduceRequest) -> Produced 
     let total = partitions.iter().map(|p| units(p.records.len())).sum();
     let mut budget = acquire(hub, total).await;
     let image = hub.metadata.image();
-    let count = partitions.len();
-    let (tickets, produced) = match acks {
-        Acks::None => (
-            (0..count).map(|_| Ticket::none()).collect(),
-            nothing_awaited(count),
-        ),
-        Acks::Leader | Acks::All => tickets(count),
-    };
+    // Without acks too: who learns of a refusal can find the leader anew.
+    let (tickets, produced) = tickets(partitions.len());
     let deadline = hub.clock.after(timeout);
     for (part, ticket) in partitions.into_iter().zip(tickets) {
-        let found = hub.resolve(&image, &part.topic, part.index);
-        match found.and_then(|id| check_led(hub, &image, id)) {
+        let found = hub
+            .resolve(&image, &part.topic, part.index)
+            .and_then(|id| check_led(hub, &image, id))
+            .and_then(|id| Ok((id, only_batch(&part.records).map_err(of_append)?)));
+        match found {
             Err(error) => ticket.fail(error),
-            Ok(partition) => {
-                let records = part.records;
+            Ok((partition, records)) => {
                 let permit = budget.as_mut().and_then(|b| {
                     let share = units(records.len()).min(b.num_permits());
                     b.split(share)
@@ -120,15 +118,6 @@ async fn acquire(hub: &Hub, units: usize) -> Option<OwnedSemaphorePermit> {
 
 fn all_fail(count: usize, error: &Error) -> Produced {
     Box::pin(std::future::ready(vec![Err(error.clone()); count]))
-}
-
-fn nothing_awaited(count: usize) -> Produced {
-    let appended = Appended {
-        base_offset: Offset(-1),
-        append_time_ms: -1,
-        log_start: Offset(-1),
-    };
-    Box::pin(std::future::ready(vec![Ok(appended); count]))
 }
 
 /// For the metrics.

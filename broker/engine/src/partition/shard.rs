@@ -147,6 +147,8 @@ impl Shard {
                 None => question.fail(self.around.hub.why_not_led(id)),
             },
             ShardCommand::Returned(slot) => self.take_back(slot),
+            ShardCommand::Doubt(id, base) => self.doubt(id, base),
+            ShardCommand::Kept(id) => self.keep_damaged(id),
             ShardCommand::Deleted(id) => {
                 let later = match self.slots.remove(&id) {
                     Some(Entry::Away(later)) => later,
@@ -166,7 +168,11 @@ impl Shard {
         let id = slot.id;
         self.upkeep_away = self.upkeep_away.saturating_sub(1);
         slot.enlist(&mut self.around);
+        let damaged = slot.damage.is_some();
         let before = self.slots.insert(id, Entry::Here(slot));
+        if damaged {
+            self.give_up(id);
+        }
         if let Some(Entry::Away(later)) = before {
             later.into_iter().for_each(|command| self.handle(command));
         }

@@ -148,6 +148,11 @@ impl Shared {
         self.waiting.count.store(list.len(), Ordering::SeqCst);
     }
 
+    #[cfg(test)]
+    pub(super) fn sessions(&self) -> usize {
+        self.session_count.load(Ordering::Acquire)
+    }
+
     pub(super) fn add_session(&self, session: &Arc<Session>) {
         let weak = Arc::downgrade(session);
         let mut sessions = lock(&self.sessions);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use weir_api::Error;
 use weir_core::replica::{Event, LogState, Replica, ReplicaConfig, Role};
 use weir_storage::{Flush, Log, LogConfig, RealDisk};
-use weir_types::{BrokerId, Millis, Offset, PartitionId};
+use weir_types::{BrokerId, LeaderEpoch, Millis, Offset, PartitionId};
 
 use super::around::Around;
 use super::commands::FetchPosition;
@@ -46,8 +46,15 @@ pub(super) struct Slot {
     pub(super) syncing: bool,
     /// When it was last appended to, monotonic.
     pub(super) used_at: Millis,
+    /// Its files are closed until somebody needs them.
+    pub(super) rested: bool,
     /// Of this opening of the log, to tell late syncs apart.
     pub(super) generation: u64,
+    /// What is wrong with the log, from when it was found until it is copied anew: it is not
+    /// fetched for meanwhile.
+    pub(super) damage: Option<String>,
+    /// The leader epoch then; under a later one nobody knows anything of this replica.
+    pub(super) damage_epoch: LeaderEpoch,
     /// Sent off to the upkeep thread as soon as no sync runs.
     pub(super) upkeep_due: Option<super::upkeep::Chore>,
     published_end: Offset,
@@ -93,7 +100,10 @@ impl Slot {
             sync_due: None,
             syncing: false,
             used_at: around.now,
+            rested: false,
             generation: around.next_generation(),
+            damage: None,
+            damage_epoch: LeaderEpoch::NONE,
             upkeep_due: None,
             published_end: Offset(-1),
             published_start: Offset(-1),
@@ -116,6 +126,7 @@ impl Slot {
     pub(super) fn grown(&mut self, around: &mut Around) {
         self.appended = true;
         self.used_at = around.now;
+        self.rested = false;
         self.touch(around);
         self.wants_sync(around);
     }
@@ -217,7 +228,7 @@ impl Slot {
         around.hub.followers.report(&around.hub, leader, report);
     }
 
-    pub(super) fn fetch_position(&self, epoch: weir_types::LeaderEpoch) -> FetchPosition {
+    pub(super) fn fetch_position(&self, epoch: LeaderEpoch) -> FetchPosition {
         FetchPosition {
             epoch,
             offset: self.log.end(),

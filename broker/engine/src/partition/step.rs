@@ -90,7 +90,14 @@ impl Slot {
             leader: Some(leader),
             epoch,
         };
+        if self.damage.is_some() {
+            return self.leave_role(around, Serving::Nobody, &error);
+        }
         self.leave_role(around, Serving::Follower(leader, epoch), &error);
+        self.fetch_from(around, leader, epoch);
+    }
+
+    pub(super) fn fetch_from(&mut self, around: &Around, leader: BrokerId, epoch: LeaderEpoch) {
         self.following = Some(leader);
         let from = self.fetch_position(epoch);
         let hub = &around.hub;
@@ -98,7 +105,7 @@ impl Slot {
             .follow(hub, leader, around.shard, self.id, from);
     }
 
-    fn leave_role(&mut self, around: &mut Around, serving: Serving, error: &Error) {
+    pub(super) fn leave_role(&mut self, around: &mut Around, serving: Serving, error: &Error) {
         self.stop_following(around);
         self.shared.publish_serving(serving);
         self.fail_waits(error);
@@ -173,6 +180,10 @@ impl Slot {
                         .metadata
                         .propose(ClusterCommand::AlterPartition(proposal));
                     match decided.await {
+                        // A new epoch came with it: only the whole metadata says what that means.
+                        Ok(ClusterReply::Partition(p)) if p.leader_epoch != leader_epoch => {
+                            refused(IsrRefused::Stale)
+                        }
                         Ok(ClusterReply::Partition(p)) => Event::IsrCommitted {
                             partition_epoch: p.partition_epoch,
                             isr: p.isr,

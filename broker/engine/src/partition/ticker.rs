@@ -124,17 +124,24 @@ impl Shard {
         };
         for entry in self.slots.values_mut() {
             let Entry::Here(slot) = entry else { continue };
+            slot.rest_if_idle(self.around.now);
             if !matches!(slot.replica.role(), Role::Leader { .. }) {
                 continue;
             }
             gauges.leaders += 1;
-            let replicas = slot.replica.membership().map_or(0, |m| m.replicas.len());
+            let members = slot.replica.membership();
+            let replicas = members.map_or(0, |m| m.replicas.len());
+            // Nobody misses a replica before it was there.
+            let missed = members.is_some_and(|m| {
+                let out = |b| !m.isr.contains(b) && !m.adding.contains(b);
+                m.replicas.iter().any(out)
+            });
             if replicas > 1 {
                 slot.tell_appended(&mut self.around);
                 slot.step(&mut self.around, Event::Tick);
                 slot.touch(&mut self.around);
             }
-            gauges.under_replicated += i64::from(slot.replica.isr().len() < replicas);
+            gauges.under_replicated += i64::from(missed);
             gauges.under_min_isr += i64::from(!slot.replica.has_min_isr());
         }
         self.publish_gauges(gauges);

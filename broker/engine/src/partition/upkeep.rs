@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tracing::{info, warn};
-use weir_storage::StorageError;
-use weir_types::PartitionId;
+use weir_storage::{StorageError, Verified};
+use weir_types::{Millis, Offset, PartitionId};
 
 use super::clock::unix_now;
 use super::commands::ShardCommand;
@@ -20,6 +20,8 @@ const IDLE_MS: i64 = 60_000;
 pub(super) enum Chore {
     Retain,
     Compact,
+    /// Verify the sealed segment that starts there.
+    Verify(Offset),
 }
 
 pub(super) enum UpkeepJob {
@@ -53,6 +55,10 @@ fn run(hub: &Hub, job: UpkeepJob) {
         UpkeepJob::Delete(id) => {
             if let Err(error) = hub.folder.delete_log(id) {
                 warn!(partition = %id, %error, "cannot delete a partition's data");
+                // A failed sync of the folder concerns the names of other partitions too.
+                if !super::errors::passes(&error) {
+                    hub.fail(format!("partition {id}: cannot delete its data: {error}"));
+                }
             } else {
                 info!(partition = %id, "partition's data deleted");
             }
@@ -66,9 +72,23 @@ fn work(hub: &Hub, chore: Chore, slot: &mut Slot) -> Result<(), StorageError> {
     match chore {
         Chore::Retain => drop(slot.log.retain(unix_now(), high_watermark)?),
         Chore::Compact => drop(slot.log.compact(unix_now(), high_watermark)?),
+        Chore::Verify(base) => {
+            if let Verified::Invalid(what) = slot.log.verify_sealed(base)? {
+                slot.damage = Some(format!("segment {base}: {what}"));
+            }
+        }
     }
-    if hub.clock.now().since(slot.used_at) > IDLE_MS {
-        slot.log.rest();
-    }
+    // The chore itself has opened files.
+    slot.rested = false;
+    slot.rest_if_idle(hub.clock.now());
     Ok(())
+}
+
+impl Slot {
+    pub(super) fn rest_if_idle(&mut self, now: Millis) {
+        if !self.rested && !self.syncing && now.since(self.used_at) > IDLE_MS {
+            self.log.rest();
+            self.rested = true;
+        }
+    }
 }

@@ -42,6 +42,9 @@ pub struct QuorumTiming {
     pub broker_heartbeat: Duration,
     /// Silence after which the controller fences a broker whose connection did not break.
     pub session_timeout: Duration,
+    /// How long a partition whose eligible replicas all stopped uncleanly waits, once one of them is
+    /// back, for others that might hold more.
+    pub election_wait: Duration,
     /// How often partitions are given back to their preferred leaders.
     pub leader_imbalance_check: Duration,
     /// How long a registration is refused as a duplicate before this broker gives up.
@@ -57,6 +60,7 @@ impl Default for QuorumTiming {
             election: (Duration::from_millis(800), Duration::from_millis(1500)),
             broker_heartbeat: Duration::from_millis(500),
             session_timeout: Duration::from_secs(6),
+            election_wait: Duration::from_secs(3),
             leader_imbalance_check: Duration::from_secs(10),
             duplicate_patience: Duration::from_secs(10),
             snapshot_every: 5000,

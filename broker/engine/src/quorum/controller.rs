@@ -7,9 +7,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
-use weir_core::cluster::{Broker, ClusterCommand, Image};
-use weir_types::{BrokerEpoch, BrokerId, PartitionId};
+use weir_core::cluster::{Broker, ClusterCommand};
+use weir_types::{BrokerEpoch, BrokerId};
 
+use super::balance;
+use super::election_waits::ElectionWaits;
 use super::membership::{self, Standing, Step};
 use super::propose;
 use super::rpc::{self, Proposed, Who};
@@ -74,10 +76,12 @@ async fn reign(shared: &Arc<Shared>, node: &Node) {
     }
     let mut image = shared.image.subscribe();
     let mut balanced = Instant::now();
+    let mut waits = ElectionWaits::new(shared.config.timing.election_wait);
     while shared.is_leader() {
         look_after_brokers(shared, node).await;
+        end_waits(shared, node, &mut waits).await;
         if balanced.elapsed() >= shared.config.timing.leader_imbalance_check {
-            balance(shared, node).await;
+            balance::give_back(shared, node).await;
             balanced = Instant::now();
         }
         if let Some(step) = membership::plan(&shared.image(), &standing(node)) {
@@ -126,8 +130,17 @@ async fn look_after_brokers(shared: &Arc<Shared>, node: &Node) {
     }
 }
 
+/// Partitions whose replicas did not all come back in time are led by the best of those that did.
+async fn end_waits(shared: &Arc<Shared>, node: &Node, waits: &mut ElectionWaits) {
+    let over = waits.judge(&shared.image(), Instant::now());
+    if let Some(command) = over {
+        info!("partitions wait no longer for replicas that did not come back");
+        decide(node, command).await;
+    }
+}
+
 /// Writes a command; false if this node cannot any more.
-async fn decide(node: &Node, command: ClusterCommand) -> bool {
+pub(super) async fn decide(node: &Node, command: ClusterCommand) -> bool {
     match propose::locally(node.raft.clone(), command).await {
         Proposed::Applied(applied) => {
             if let Err(error) = applied.result {
@@ -192,7 +205,7 @@ async fn look_at(shared: Arc<Shared>, broker: BrokerId, epoch: BrokerEpoch) {
 }
 
 /// Nobody listens at the broker's address, or another process does.
-async fn is_gone(shared: &Shared, broker: &Broker) -> bool {
+pub(super) async fn is_gone(shared: &Shared, broker: &Broker) -> bool {
     match shared.net.probe(&broker.peer_address, PROBE_TIMEOUT).await {
         Probe::Gone => return true,
         Probe::Silent => return false,
@@ -210,46 +223,6 @@ async fn is_gone(shared: &Shared, broker: &Broker) -> bool {
         .ok()
         .and_then(|answer| rpc::decode(&answer).ok());
     who.is_some_and(|who| who.incarnation != broker.incarnation)
-}
-
-/// Gives partitions back to their preferred leaders, those whose replicas are all in sync.
-async fn balance(shared: &Arc<Shared>, node: &Node) {
-    let partitions = displaced(&shared.image());
-    if !partitions.is_empty() {
-        info!(
-            partitions = partitions.len(),
-            "leaders go back to their preferred brokers"
-        );
-        decide(
-            node,
-            ClusterCommand::ElectPreferred {
-                partitions: Some(partitions),
-            },
-        )
-        .await;
-    }
-}
-
-fn displaced(image: &Image) -> Vec<PartitionId> {
-    let mut out = Vec::new();
-    for topic in image.topics.values() {
-        for (index, partition) in topic.partitions.iter().enumerate() {
-            let Some(preferred) = partition.replicas.first() else {
-                continue;
-            };
-            let fit = |b: &Broker| !b.fenced && !b.stopping;
-            let all_in_sync = partition.replicas.iter().all(|r| partition.isr.contains(r));
-            if partition.leader.is_some()
-                && partition.leader != Some(*preferred)
-                && all_in_sync
-                && image.brokers.get(preferred).is_some_and(|b| fit(b))
-            {
-                let index = i32::try_from(index).unwrap_or(i32::MAX);
-                out.push(PartitionId::new(topic.id, index));
-            }
-        }
-    }
-    out
 }
 
 fn standing(node: &Node) -> Standing {
@@ -281,6 +254,11 @@ async fn change_membership(node: &Node, step: Step) {
         Step::SetAddress { node, address } => ChangeMembers::SetNodes(one(node, address)),
         Step::SetVoters(voters) => ChangeMembers::ReplaceAllVoters(voters),
         Step::Remove { node } => ChangeMembers::RemoveNodes(BTreeSet::from([node])),
+        Step::HandOver { node: heir } => {
+            // Whoever leads at the next look goes on.
+            let _asked = node.raft.trigger().transfer_leader(heir).await;
+            return sleep(TICK).await;
+        }
         Step::Forget { node: id } => {
             decide(node, ClusterCommand::RemoveRaftNode { id }).await;
             return;

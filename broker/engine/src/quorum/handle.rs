@@ -14,7 +14,7 @@ use super::service::Service;
 use super::sessions::Sessions;
 use super::shared::{Node, Shared};
 use super::store::Store;
-use super::{ProposeError, QuorumConfig, QuorumError, controller, lifecycle, propose, rpc};
+use super::{ProposeError, QuorumConfig, QuorumError, controller, knock, lifecycle, propose, rpc};
 use crate::peer::{PeerNet, PeerRouter};
 
 /// Longest wait for another broker to take the quorum's leadership over at a stop.
@@ -24,7 +24,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// This broker's part in the metadata quorum. Cheap to clone.
 #[derive(Clone)]
 pub struct Quorum {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -95,7 +95,7 @@ impl Quorum {
         let shared = shared();
         tasks.push(tokio::spawn(async move {
             if known {
-                finish_founding(&shared).await;
+                knock::run(&shared).await;
             } else {
                 join::ask_around(&shared).await;
             }
@@ -231,7 +231,7 @@ impl Quorum {
     }
 
     #[cfg(test)]
-    pub(super) fn shared_for_tests(&self) -> &Shared {
+    pub(super) const fn shared_for_tests(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -303,22 +303,6 @@ impl Quorum {
         let mut metrics = node.metrics.clone();
         let moved = metrics.wait_for(|m| m.current_leader.is_some_and(|l| l != me));
         let _ = timeout(HAND_OVER_TIMEOUT, moved).await;
-    }
-}
-
-/// A founder that was interrupted goes on by itself.
-async fn finish_founding(shared: &Arc<Shared>) {
-    let Some(node) = shared.node.get().filter(|n| n.identity.founder) else {
-        return;
-    };
-    let founding = join::form(shared, &node.identity.cluster_id);
-    let founded = tokio::select! {
-        founded = founding => founded,
-        () = shared.stopped() => return,
-    };
-    if let Err(error) = founded {
-        // A founder among others may lack a majority for long: that is no failure of its own.
-        warn!(%error, "the founder could not check its first steps");
     }
 }
 

@@ -74,13 +74,43 @@ impl Machine {
     }
 }
 
-/// A snapshot as it is stored and sent.
+/// The newest layout of a snapshot. Version 2 ends with reassignments, cordons and retired nodes,
+/// version 3 with the operator's epoch after them, version 4 with unclean brokers and awaited ends.
+const SNAPSHOT_VERSION: u8 = 4;
+/// How these six look at the end where there are none.
+const NONE: [u8; 6] = [0; 6];
+/// How many of them a version has.
+const FIELDS_OF_V2: usize = 3;
+const FIELDS_OF_V3: usize = 4;
+
+/// A snapshot as it is stored and sent. As long as an older release would understand all of it,
+/// it is written as that one writes it: brokers of both may be in one quorum.
 pub fn encode_snapshot(meta: &SnapshotMeta, image: &Image) -> io::Result<Vec<u8>> {
-    record::encode(Kind::Snapshot, &(meta, image))
+    let plain = image.reassignments.is_empty()
+        && image.cordoned.is_empty()
+        && image.retired_nodes.is_empty();
+    let all_sure = image.unclean.is_empty() && image.awaited_ends.is_empty();
+    let (version, fields) = match (image.operator_epoch.0, plain) {
+        _ if !all_sure => (SNAPSHOT_VERSION, NONE.len()),
+        (0, true) => (1, 0),
+        (0, false) => (2, FIELDS_OF_V2),
+        _ => (3, FIELDS_OF_V3),
+    };
+    let left_out = NONE.len() - fields;
+    let mut raw = record::encode_as(Kind::Snapshot, version, &(meta, image))?;
+    raw.truncate(raw.len() - left_out);
+    Ok(raw)
 }
 
 pub fn decode_snapshot(raw: &[u8]) -> io::Result<(SnapshotMeta, Image)> {
-    record::decode(Kind::Snapshot, raw)
+    let (version, body) = record::open(Kind::Snapshot, SNAPSHOT_VERSION, raw)?;
+    let left_out = match version {
+        1 => &NONE[..],
+        2 => &NONE[FIELDS_OF_V2..],
+        3 => &NONE[FIELDS_OF_V3..],
+        _ => &[],
+    };
+    record::parse(Kind::Snapshot, &[body, left_out].concat())
 }
 
 impl RaftStateMachine<Types> for Machine {
@@ -169,5 +199,70 @@ impl RaftSnapshotBuilder<Types> for Builder {
             meta: self.meta.clone(),
             snapshot: Arc::clone(&self.image),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_core::cluster::ClusterCommand;
+    use weir_types::{BrokerId, FolderId, OperatorEpoch, RaftNodeId};
+
+    fn formed() -> Image {
+        let (image, reply) = Image::default().apply(&ClusterCommand::Form {
+            cluster_id: "c".into(),
+        });
+        reply.expect("formed");
+        image
+    }
+
+    #[test]
+    fn a_snapshot_without_anything_new_is_written_as_version_one() {
+        let meta = SnapshotMeta::default();
+        let raw = encode_snapshot(&meta, &formed()).expect("encodes");
+        assert_eq!(raw[..2], [Kind::Snapshot as u8, 1]);
+        // What version 1 ended with: the next producer id.
+        assert_eq!(raw.last(), Some(&0));
+        let (_, image) = decode_snapshot(&raw).expect("decodes");
+        assert_eq!(image, formed());
+    }
+
+    #[test]
+    fn cordons_and_retired_nodes_are_in_version_two() {
+        let meta = SnapshotMeta::default();
+        let mut image = formed();
+        image.cordoned.insert(BrokerId(4));
+        image
+            .retired_nodes
+            .insert(FolderId::default(), RaftNodeId(7));
+        let raw = encode_snapshot(&meta, &image).expect("encodes");
+        assert_eq!(raw[..2], [Kind::Snapshot as u8, 2]);
+        let (_, read) = decode_snapshot(&raw).expect("decodes");
+        assert_eq!(read, image);
+        let mut newer = raw;
+        newer[1] = SNAPSHOT_VERSION + 1;
+        assert!(decode_snapshot(&newer).is_err());
+    }
+
+    #[test]
+    fn an_operators_epoch_is_in_version_three() {
+        let meta = SnapshotMeta::default();
+        let mut image = formed();
+        image.operator_epoch = OperatorEpoch(4_711);
+        let raw = encode_snapshot(&meta, &image).expect("encodes");
+        assert_eq!(raw[..2], [Kind::Snapshot as u8, 3]);
+        let (_, read) = decode_snapshot(&raw).expect("decodes");
+        assert_eq!(read, image);
+    }
+
+    #[test]
+    fn what_elections_wait_for_is_in_version_four() {
+        let meta = SnapshotMeta::default();
+        let mut image = formed();
+        image.unclean.insert(BrokerId(2));
+        let raw = encode_snapshot(&meta, &image).expect("encodes");
+        assert_eq!(raw[..2], [Kind::Snapshot as u8, 4]);
+        let (_, read) = decode_snapshot(&raw).expect("decodes");
+        assert_eq!(read, image);
     }
 }

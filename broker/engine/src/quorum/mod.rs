@@ -10,12 +10,17 @@
 //! **Invariant:** a node id belongs to one folder for ever; an empty folder is given a new one.
 //! **Invariant:** nothing is acknowledged to openraft before redb has synced it.
 
+mod balance;
 mod config;
 mod controller;
+mod election_waits;
 mod error;
 mod handle;
+mod heirs;
 mod join;
+mod knock;
 mod lifecycle;
+mod live;
 mod log;
 mod machine;
 mod membership;

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use weir_core::cluster::{ClusterCommand, ClusterError, ClusterReply};
+use weir_core::cluster::{ClusterCommand, ClusterError, ClusterReply, RaftNode};
 
 use super::machine::decode_snapshot;
 use super::propose;
@@ -129,6 +129,16 @@ impl Service {
             return Joined::Refused(ClusterError::DuplicateBroker {
                 broker: join.broker,
             });
+        }
+        let mut known = image.raft_nodes.values();
+        let same = |n: &&RaftNode| {
+            n.folder == join.folder && n.broker == join.broker && n.address == join.address
+        };
+        if let Some(known) = known.find(same) {
+            return Joined::Member {
+                cluster_id: node.identity.cluster_id.clone(),
+                node: known.id,
+            };
         }
         let command = ClusterCommand::AllocateRaftNode {
             folder: join.folder,

@@ -59,12 +59,14 @@ impl ErrorCode {
     pub const GROUP_MAX_SIZE_REACHED: Self = Self(81);
     pub const FENCED_INSTANCE_ID: Self = Self(82);
     pub const ELECTION_NOT_NEEDED: Self = Self(84);
+    pub const NO_REASSIGNMENT_IN_PROGRESS: Self = Self(85);
     pub const GROUP_SUBSCRIBED_TO_TOPIC: Self = Self(86);
     pub const INVALID_RECORD: Self = Self(87);
     pub const THROTTLING_QUOTA_EXCEEDED: Self = Self(89);
     pub const UNKNOWN_TOPIC_ID: Self = Self(100);
     pub const INCONSISTENT_TOPIC_ID: Self = Self(103);
     pub const FETCH_SESSION_TOPIC_ID_ERROR: Self = Self(106);
+    pub const MISMATCHED_ENDPOINT_TYPE: Self = Self(114);
     pub const UNSUPPORTED_ENDPOINT_TYPE: Self = Self(115);
 
     pub const fn is_error(self) -> bool {

@@ -1,7 +1,7 @@
 use futures::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::codec::Encoded;
+use crate::{codec::Encoded, context::Share};
 
 /// What a request comes to.
 pub(crate) enum Outcome {
@@ -27,6 +27,6 @@ pub(crate) struct Answer {
 pub(crate) struct Held {
     /// Places among the requests in flight of the connection.
     pub _places: OwnedSemaphorePermit,
-    /// Share of the broker's request budget.
-    pub _bytes: OwnedSemaphorePermit,
+    /// Share of the request budgets, the connection's and the broker's.
+    pub _share: Share,
 }

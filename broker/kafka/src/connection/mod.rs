@@ -2,7 +2,8 @@
 //!
 //! **Invariants:** answers leave in the order of their requests. Produce requests overlap one
 //! another, and are handed to the engine in order; every other request starts when all before it
-//! were answered. At most [`IN_FLIGHT_MAX`] requests of a connection are in work.
+//! were answered. At most [`IN_FLIGHT_MAX`] requests of a connection are in work, and no more bytes
+//! of them than the connection's budget, unless a single one is larger.
 
 mod answer;
 mod end;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     codec::{ApiKey, DecodeError, Encoded, Reader, RequestHeader, RequestPrefix},
-    context::Context,
+    context::{ConnectionBudget, Context, Share},
     handlers,
 };
 
@@ -40,6 +40,7 @@ pub(crate) async fn run(
     answers: mpsc::Sender<Answer>,
 ) -> End {
     let mut requests = Requests {
+        budget: context.connection_budget(),
         context,
         socket,
         buffer: BytesMut::with_capacity(READ_BYTES),
@@ -53,7 +54,7 @@ pub(crate) async fn run(
             next = requests.next_frame() => next,
         };
         let begun = match next {
-            Ok((frame, bytes)) => requests.begin(frame, bytes).await,
+            Ok((frame, share)) => requests.begin(frame, share).await,
             Err(end) => return end,
         };
         match begun {
@@ -73,11 +74,12 @@ struct Requests<'a> {
     buffer: BytesMut,
     caller: Caller,
     places: Arc<Semaphore>,
+    budget: ConnectionBudget,
 }
 
 impl Requests<'_> {
-    /// The next request with its share of the broker's budget. Cancel-safe.
-    async fn next_frame(&mut self) -> Result<(Bytes, OwnedSemaphorePermit), End> {
+    /// The next request with its share of the budgets. Cancel-safe.
+    async fn next_frame(&mut self) -> Result<(Bytes, Share), End> {
         let bytes_max = self.context.config.frame_bytes_max;
         let len = loop {
             if let Some(len) = frame::claimed_len(&self.buffer, bytes_max)? {
@@ -92,17 +94,13 @@ impl Requests<'_> {
                 Err(_) => {}
             }
         };
-        let units = self.context.units(len);
-        let budget = Arc::clone(&self.context.request_budget);
-        let bytes = budget
-            .acquire_many_owned(units)
-            .await
-            .map_err(|_| End::Stop)?;
+        let admitted = self.context.admit(&self.budget, len).await;
+        let share = admitted.ok_or(End::Stop)?;
         let seconds = (len / FRAME_BYTES_PER_SECOND) as u64;
         let deadline = Instant::now() + FRAME_TIME + Duration::from_secs(seconds);
         loop {
             if let Some(frame) = frame::split(&mut self.buffer, len) {
-                return Ok((frame, bytes));
+                return Ok((frame, share));
             }
             let missing = frame::PREFIX_BYTES + len - self.buffer.len();
             make_room(&mut self.buffer, missing);
@@ -121,7 +119,7 @@ impl Requests<'_> {
     }
 
     /// Begins a request; a Produce is only in line when this returns, others are done.
-    async fn begin(&mut self, frame: Bytes, bytes: OwnedSemaphorePermit) -> Result<Answer, End> {
+    async fn begin(&mut self, frame: Bytes, share: Share) -> Result<Answer, End> {
         let mut reader = Reader::new(frame);
         let prefix =
             RequestPrefix::decode(&mut reader).map_err(|source| undecodable(-1, -1, source))?;
@@ -146,7 +144,7 @@ impl Requests<'_> {
             }
             let answer = handlers::api_versions::refuse_version(correlation_id);
             let places = self.places(IN_FLIGHT_MAX).await?;
-            return Ok(ready(answer, places, bytes));
+            return Ok(ready(answer, places, share));
         }
         let header = RequestHeader::decode(prefix, key, &mut reader)
             .map_err(|source| undecodable(api_key, api_version, source))?;
@@ -173,7 +171,7 @@ impl Requests<'_> {
                 reply,
                 held: Held {
                     _places: places,
-                    _bytes: bytes,
+                    _share: share,
                 },
             }),
             None => Err(End::Left),
@@ -227,12 +225,12 @@ fn make_room(buffer: &mut BytesMut, missing: usize) {
     }
 }
 
-fn ready(encoded: Encoded, places: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit) -> Answer {
+fn ready(encoded: Encoded, places: OwnedSemaphorePermit, share: Share) -> Answer {
     Answer {
         reply: Reply::Ready(encoded),
         held: Held {
             _places: places,
-            _bytes: bytes,
+            _share: share,
         },
     }
 }

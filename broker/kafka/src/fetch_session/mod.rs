@@ -220,6 +220,7 @@ impl Session {
         };
         let troubled = got.error.is_some() || got.diverging.is_some();
         let told = troubled
+            || got.preferred.is_some()
             || !got.records.is_empty()
             || got.high_watermark != cached.high_watermark
             || got.log_start != cached.log_start;

@@ -21,6 +21,7 @@ fn got(high_watermark: i64, records: &'static [u8]) -> FetchedPartition {
         log_start: Offset(0),
         diverging: None,
         leader: None,
+        preferred: None,
         records: RecordSlice::Memory(records.into()),
     }
 }
@@ -38,6 +39,12 @@ fn an_unchanged_partition_is_left_out() {
     let mut session = lock(&session);
     assert!(session.note(&key(0), &got(5, b"")));
     assert!(!session.note(&key(0), &got(5, b"")));
+    let mut elsewhere = got(5, b"");
+    elsewhere.preferred = Some(weir_types::BrokerId(2));
+    assert!(
+        session.note(&key(0), &elsewhere),
+        "who is sent away hears of it"
+    );
     assert!(session.note(&key(0), &got(6, b"")));
 }
 

@@ -1,11 +1,11 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 use weir_api::{Caller, ConfigTarget, Error, NewTopic, Result, TopicRef, TopicView};
 use weir_types::BrokerId;
 
-use super::{config_target, millis};
+use super::{
+    at_once::{self, Deadline},
+    config_target,
+};
 use crate::{
     codec::{
         ErrorCode,
@@ -26,30 +26,37 @@ pub(super) async fn handle(
     version: i16,
     request: Request,
 ) -> Response {
-    let timeout = millis(request.timeout_ms);
+    let (deadline, validate_only) = (Deadline::after(request.timeout_ms), request.validate_only);
     let mut counts: HashMap<String, usize> = HashMap::new();
     for topic in &request.topics {
         *counts.entry(topic.name.clone()).or_default() += 1;
     }
-    let mut topics: Vec<TopicResult> = Vec::with_capacity(counts.len());
+    let mut asked: Vec<(String, Result<Topic>)> = Vec::with_capacity(counts.len());
     for topic in request.topics {
         let name = topic.name.clone();
-        let created = match counts.get_mut(&name) {
-            Some(1) => create(cx, caller, topic, request.validate_only, timeout).await,
+        match counts.get_mut(&name) {
+            Some(1) => asked.push((name, Ok(topic))),
             // One answer for all entries of a name.
-            Some(0) | None => continue,
+            Some(0) | None => {}
             Some(count) => {
                 *count = 0;
-                Err(Error::InvalidRequest("the topic is named twice".into()))
+                let twice = Error::InvalidRequest("the topic is named twice".into());
+                asked.push((name, Err(twice)));
             }
+        }
+    }
+    let topics = at_once::for_each(asked, |(name, topic)| async move {
+        let created = match topic {
+            Ok(topic) => create(cx, caller, topic, validate_only, deadline).await,
+            Err(error) => Err(error),
         };
-        topics.push(match created {
+        match created {
             Ok(view) => describe(cx, caller, version, view).await,
             Err(error) => failed(name, &error),
-        });
-    }
+        }
+    });
     Response {
-        topics,
+        topics: topics.await,
         ..Response::default()
     }
 }
@@ -59,7 +66,7 @@ async fn create(
     caller: &Caller,
     topic: Topic,
     validate_only: bool,
-    timeout: Duration,
+    deadline: Deadline,
 ) -> Result<TopicView> {
     let mut config = BTreeMap::new();
     for entry in topic.configs {
@@ -90,7 +97,7 @@ async fn create(
         owner: None,
     };
     cx.engine
-        .create_topic(caller, new, validate_only, timeout)
+        .create_topic(caller, new, validate_only, deadline.left())
         .await
 }
 

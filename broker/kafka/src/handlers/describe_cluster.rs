@@ -10,15 +10,11 @@ use crate::{
 };
 
 const ENDPOINTS_OF_BROKERS: i8 = 1;
+const ENDPOINTS_OF_CONTROLLERS: i8 = 2;
 
 pub(super) async fn handle(cx: &Context, caller: &Caller, _: i16, request: Request) -> Response {
     if request.endpoint_type != ENDPOINTS_OF_BROKERS {
-        return Response {
-            error: ErrorCode::UNSUPPORTED_ENDPOINT_TYPE,
-            message: Some("only the endpoints of brokers are known".to_owned()),
-            endpoint_type: request.endpoint_type,
-            ..Response::default()
-        };
+        return refuse(request.endpoint_type);
     }
     let cluster = cx.engine.cluster();
     let nodes = Nodes::of(&cluster, &caller.listener);
@@ -32,6 +28,25 @@ pub(super) async fn handle(cx: &Context, caller: &Caller, _: i16, request: Reque
         brokers: told.map(broker).collect(),
         cluster_id: cluster.cluster_id,
         cluster_operations: super::OPERATIONS_UNKNOWN,
+        ..Response::default()
+    }
+}
+
+/// As a listener for clients of Kafka does (KIP-919); a controller has none of its own here.
+fn refuse(endpoint_type: i8) -> Response {
+    let (error, message) = match endpoint_type {
+        ENDPOINTS_OF_CONTROLLERS => (
+            ErrorCode::MISMATCHED_ENDPOINT_TYPE,
+            "the endpoints here are brokers', not controllers'".to_owned(),
+        ),
+        other => (
+            ErrorCode::UNSUPPORTED_ENDPOINT_TYPE,
+            format!("unknown endpoint type {other}"),
+        ),
+    };
+    Response {
+        error,
+        message: Some(message),
         ..Response::default()
     }
 }

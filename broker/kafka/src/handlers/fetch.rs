@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Instant};
 use weir_api::{
-    Caller, Error, FetchPartition, FetchRequest, FetchedPartition, Isolation, TopicRef,
+    Caller, Error, FetchPartition, FetchRequest, FetchedPartition, Isolation, ReadFrom, TopicRef,
 };
 use weir_types::{BrokerId, LeaderEpoch, Offset, TopicId};
 
@@ -18,8 +18,12 @@ use crate::{
     fetch_session::{FINAL_EPOCH, INITIAL_EPOCH, Key, SharedSession, lock},
 };
 
+mod stranger;
+
 /// From this version on topics go by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on clients understand that they are sent to another replica (KIP-392).
+const FOLLOWERS_FROM: i16 = 11;
 
 pub(super) async fn handle(
     cx: &Context,
@@ -31,7 +35,7 @@ pub(super) async fn handle(
     let replica_id = request.replica_id.max(request.replica_state.replica_id);
     let topics = std::mem::take(&mut request.topics);
     if replica_id >= 0 {
-        return refuse_replica(topics);
+        return stranger::refuse(topics);
     }
     let asks = asks(topics, by_topic_id);
     let plan = match plan(cx, &request, asks, by_topic_id) {
@@ -61,6 +65,7 @@ pub(super) async fn handle(
             min_bytes: size(request.min_bytes).min(bytes_max),
             max_bytes: size(request.max_bytes).min(bytes_max),
             isolation,
+            read_from: read_from(version, caller, &mut request),
             partitions: plan.asks,
         };
         cx.engine.fetch(caller, fetch).await
@@ -78,6 +83,16 @@ pub(super) async fn handle(
         );
     }
     response
+}
+
+fn read_from(version: i16, caller: &Caller, request: &mut Request) -> ReadFrom {
+    if version < FOLLOWERS_FROM {
+        return ReadFrom::Leader;
+    }
+    ReadFrom::Any {
+        rack: std::mem::take(&mut request.rack_id),
+        listener: caller.listener.clone(),
+    }
 }
 
 /// What to ask the engine for, and how much of the answer to tell.
@@ -232,31 +247,9 @@ fn partition(index: i32, got: FetchedPartition, isolation: Isolation) -> Partiti
         diverging_epoch: diverging,
         current_leader,
         aborted_transactions: (isolation == Isolation::ReadCommitted).then(Vec::new),
+        preferred_read_replica: got.preferred.map_or(-1, |id| id.0),
         records: Some(Records(got.records)),
         ..PartitionResult::default()
-    }
-}
-
-/// Brokers copy their logs over connections of their own: whoever claims to be one here is not.
-fn refuse_replica(topics: Vec<Topic>) -> Response {
-    let refuse = |topic: Topic| TopicResult {
-        name: topic.name,
-        topic_id: topic.topic_id,
-        partitions: topic
-            .partitions
-            .iter()
-            .map(|partition| PartitionResult {
-                index: partition.index,
-                error: ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-                high_watermark: -1,
-                records: Some(Records::default()),
-                ..PartitionResult::default()
-            })
-            .collect(),
-    };
-    Response {
-        topics: topics.into_iter().map(refuse).collect(),
-        ..Response::default()
     }
 }
 

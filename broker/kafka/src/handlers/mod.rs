@@ -1,7 +1,9 @@
 //! One handler a file: extract, one engine call or few, convert.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 pub(crate) mod api_versions;
+mod at_once;
 mod config_target;
 mod create_partitions;
 mod create_topics;
@@ -11,6 +13,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
@@ -94,6 +97,8 @@ pub(crate) async fn dispatch(
         ApiKey::DeleteGroups => run!(delete_groups),
         ApiKey::ElectLeaders => run!(elect_leaders),
         ApiKey::IncrementalAlterConfigs => run!(incremental_alter_configs),
+        ApiKey::DescribeLogDirs => run!(describe_log_dirs),
+        ApiKey::AlterPartitionReassignments => run!(alter_partition_reassignments),
         ApiKey::ListPartitionReassignments => run!(list_partition_reassignments),
         ApiKey::OffsetDelete => run!(offset_delete),
         ApiKey::DescribeCluster => run!(describe_cluster),

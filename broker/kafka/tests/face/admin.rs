@@ -2,8 +2,8 @@ use weir_kafka::codec::{
     ErrorCode,
     messages::{
         alter_configs, create_partitions, create_topics, delete_records, delete_topics,
-        describe_cluster, describe_configs, describe_topic_partitions, elect_leaders,
-        incremental_alter_configs, list_config_resources, list_partition_reassignments,
+        describe_configs, describe_topic_partitions, elect_leaders, incremental_alter_configs,
+        list_config_resources,
     },
 };
 
@@ -312,25 +312,6 @@ async fn only_preferred_leaders_are_elected() {
 }
 
 #[tokio::test]
-async fn the_cluster_is_described_to_whom_asks_for_brokers() {
-    let served = Served::start().await;
-    let mut client = served.client().await;
-    for version in 0..=2 {
-        let response = client
-            .call(version, &describe_cluster::Request::default())
-            .await;
-        assert_eq!((response.controller_id, response.brokers.len()), (1, 2));
-        assert_eq!(response.cluster_id, "fake");
-    }
-    let controllers = describe_cluster::Request {
-        endpoint_type: 2,
-        ..Default::default()
-    };
-    let response = client.call(2, &controllers).await;
-    assert_eq!(response.error, ErrorCode::UNSUPPORTED_ENDPOINT_TYPE);
-}
-
-#[tokio::test]
 async fn topics_are_described_page_by_page() {
     let served = Served::start().await;
     for (name, partitions) in [("a", 2), ("b", 5), ("c", 1)] {
@@ -395,6 +376,4 @@ async fn resources_with_configs_are_listed() {
         client.call(1, &request).await.error,
         ErrorCode::UNSUPPORTED_VERSION
     );
-    let reassignments = list_partition_reassignments::Request::default();
-    assert_eq!(client.call(0, &reassignments).await.topics.len(), 0);
 }

@@ -1,9 +1,10 @@
 use tokio::io::AsyncWriteExt;
+use weir_kafka::KafkaConfig;
 use weir_kafka::codec::{ErrorCode, messages::metadata};
 
 use crate::{
     data::produce_to,
-    support::{Client, Served, client::frame},
+    support::{Client, FakeEngine, Served, client::frame},
 };
 
 async fn sends(served: &Served, bytes: &[u8]) -> Client {
@@ -102,6 +103,30 @@ async fn a_client_that_leaves_in_the_middle_of_a_frame_disturbs_nobody() {
         assert!(client.is_closed().await);
     }
     assert_alive(&served).await;
+}
+
+#[tokio::test]
+async fn large_requests_that_never_arrive_hold_up_nobody() {
+    let config = KafkaConfig {
+        request_bytes_max: 8 * 1024 * 1024,
+        ..KafkaConfig::default()
+    };
+    let served = Served::with(FakeEngine::default(), config).await;
+    // Each claims a frame of 4 MiB, and more of them together than there is room for.
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let mut bytes = (4 * 1024 * 1024i32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(&[0; 1000]);
+        waiting.push(sends(&served, &bytes).await);
+    }
+    assert_alive(&served).await;
+    drop(waiting);
+    // Their room is given back.
+    let records = vec![7; 3 * 1024 * 1024];
+    served.engine.add_topic("t", 1);
+    let request = produce_to("t", 0, 1, &records);
+    let response = served.client().await.call(9, &request).await;
+    assert_eq!(response.topics[0].partitions[0].error, ErrorCode::NONE);
 }
 
 #[tokio::test]

@@ -2,8 +2,12 @@
 
 mod admin;
 mod bad_input;
+mod budget;
 mod by_hand;
+mod cluster;
 mod connection;
 mod data;
 mod groups;
+mod placement;
 mod support;
+mod together;

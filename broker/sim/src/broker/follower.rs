@@ -1,6 +1,7 @@
 //! A shard as follower: it pulls, cuts where the logs part, and reports what is durable.
 
 use bytes::Bytes;
+use weir_core::cluster::LogEnd;
 use weir_core::replica::Event;
 use weir_storage::AppendError;
 use weir_types::{LeaderEpoch, Offset};
@@ -15,6 +16,13 @@ use crate::options::Plant;
 const SILENCE_MS_MAX: i64 = 600;
 
 impl Shard {
+    pub fn log_end(&self) -> LogEnd {
+        LogEnd {
+            leader_epoch: self.log.latest_epoch(),
+            durable_end: self.log.durable_end(),
+        }
+    }
+
     pub(super) fn fetch(&mut self, ctx: Ctx, out: &mut Out) {
         let Some(following) = &mut self.following else {
             return;

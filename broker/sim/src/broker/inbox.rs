@@ -1,11 +1,11 @@
 //! What a process does with messages and with the quorum's answers.
 
-use weir_core::cluster::{ClusterError, ClusterReply};
+use weir_core::cluster::{ClusterError, ClusterReply, ReportedEnd};
 use weir_core::replica::{Event, IsrRefused};
 use weir_types::{PartitionEpoch, PartitionId};
 
 use super::Broken;
-use super::out::Out;
+use super::out::{Effect, Out};
 use super::process::{Asked, Pending, Process};
 use super::shard::Ctx;
 use crate::message::{Message, Node};
@@ -27,7 +27,9 @@ impl Process {
             .collect();
         for tag in tags {
             if let Some(Pending {
-                what: Asked::Isr { partition, base },
+                what: Asked::Isr {
+                    partition, base, ..
+                },
                 ..
             }) = self.pending.remove(&tag)
             {
@@ -35,6 +37,27 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// To partitions that wait for it, once at a time.
+    pub(super) fn tell_log_ends(&self, out: &mut Out) {
+        if self.pending.values().any(|p| matches!(p.what, Asked::Ends)) {
+            return;
+        }
+        let asked = self.image.awaited_ends.iter();
+        let asked = asked.filter(|(_, known)| !known.contains_key(&self.id));
+        let answer = |(id, _): (&PartitionId, _)| {
+            let shard = self.shards.get(id)?;
+            Some(ReportedEnd {
+                partition: *id,
+                asked_in: self.image.partition(*id)?.leader_epoch,
+                end: Some(shard.log_end()),
+            })
+        };
+        let ends: Vec<_> = asked.filter_map(answer).collect();
+        if !ends.is_empty() {
+            out.0.push(Effect::ReportEnds(ends));
+        }
     }
 
     fn isr_refused(
@@ -67,8 +90,14 @@ impl Process {
         };
         match (pending.what, result) {
             (Asked::Register, Ok(ClusterReply::Registered(epoch))) => self.registered(epoch)?,
-            (Asked::Register, _) => {}
-            (Asked::Isr { partition, .. }, Ok(ClusterReply::Partition(now))) => {
+            (Asked::Register | Asked::Ends, _) => {}
+            // A new epoch came with it: only the whole metadata says what that means.
+            (
+                Asked::Isr {
+                    partition, epoch, ..
+                },
+                Ok(ClusterReply::Partition(now)),
+            ) if now.leader_epoch == epoch => {
                 let (partition_epoch, isr) = (now.partition_epoch, now.isr);
                 if let Some(shard) = self.shards.get_mut(&partition) {
                     shard.step(
@@ -81,10 +110,15 @@ impl Process {
                     )?;
                 }
             }
-            (Asked::Isr { partition, base }, outcome) => {
+            (
+                Asked::Isr {
+                    partition, base, ..
+                },
+                outcome,
+            ) => {
                 let reason = match outcome {
                     Err(ClusterError::IneligibleReplica(_)) => IsrRefused::Ineligible,
-                    Err(_) => IsrRefused::Stale,
+                    Err(_) | Ok(ClusterReply::Partition(_)) => IsrRefused::Stale,
                     Ok(_) => IsrRefused::Unknown,
                 };
                 self.isr_refused(ctx, partition, base, reason, out)?;

@@ -1,6 +1,7 @@
 //! A shard as leader: writes, followers' fetches, consumers' reads.
 
 use bytes::Bytes;
+use weir_core::cluster::LogEnd;
 use weir_core::replica::{Event, Role};
 use weir_types::{LeaderEpoch, Millis, Offset};
 
@@ -81,6 +82,15 @@ impl Shard {
         self.waits.retain(|wait| {
             let satisfied = replica.wait_satisfied(wait.end, wait.acks_all);
             if satisfied {
+                if !wait.acks_all {
+                    out.saw(Sight::LeaderAcked {
+                        partition: self.id,
+                        at: LogEnd {
+                            leader_epoch: epoch,
+                            durable_end: wait.end,
+                        },
+                    });
+                }
                 let result = Ok((epoch, wait.base));
                 out.send(
                     wait.client,
@@ -95,7 +105,7 @@ impl Shard {
     }
 
     pub fn fetch_asked(&mut self, ctx: Ctx, fetch: Fetch, out: &mut Out) -> Result<(), Broken> {
-        if !self.leads(fetch.epoch) {
+        if !self.leads(fetch.epoch) || !self.replica.has_replica(fetch.follower) {
             self.refuse_fetch(fetch, out);
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What a simulated broker wants done after an event.
 
-use weir_core::cluster::AlterPartition;
+use weir_core::cluster::{AlterPartition, LogEnd, ReportedEnd};
 use weir_types::{LeaderEpoch, Offset, PartitionId};
 
 use crate::message::{Message, Node};
@@ -33,10 +33,19 @@ pub enum Sight {
         partition: PartitionId,
         to: Offset,
     },
+    /// A write with acks=1 was acknowledged.
+    LeaderAcked {
+        partition: PartitionId,
+        at: LogEnd,
+    },
     Cut {
         partition: PartitionId,
         from: Offset,
         to: Offset,
+    },
+    /// The replica is somebody else's now, and its log was deleted here.
+    Dropped {
+        partition: PartitionId,
     },
     Synced,
     Duplicate,
@@ -47,6 +56,7 @@ pub enum Effect {
     Send(Node, Message),
     Later(Timer),
     ProposeIsr(Box<AlterPartition>),
+    ReportEnds(Vec<ReportedEnd>),
     Saw(Sight),
 }
 

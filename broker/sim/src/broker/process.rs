@@ -6,9 +6,11 @@ use uuid::Uuid;
 use weir_core::cluster::{AlterPartition, ClusterCommand, Registration};
 use weir_core::replica::Membership;
 use weir_storage::{DataFolder, LogConfig, Recovery};
-use weir_types::{BrokerEpoch, BrokerId, FolderId, Millis, Offset, PartitionEpoch, PartitionId};
+use weir_types::{
+    BrokerEpoch, BrokerId, FolderId, LeaderEpoch, Millis, Offset, PartitionEpoch, PartitionId,
+};
 
-use super::out::{Out, Timer};
+use super::out::{Out, Sight, Timer};
 use super::shard::{Ctx, Shard};
 use super::{Broken, PartitionLog, SharedImage, folder_path};
 use crate::disk::SimDisk;
@@ -25,8 +27,10 @@ pub struct Pending {
 #[derive(Clone, Copy, Debug)]
 pub enum Asked {
     Register,
+    Ends,
     Isr {
         partition: PartitionId,
+        epoch: LeaderEpoch,
         base: PartitionEpoch,
     },
 }
@@ -39,12 +43,20 @@ impl Pending {
         }
     }
 
-    pub fn isr(asked_us: u64, change: &AlterPartition) -> Self {
-        let (partition, base) = (change.partition, change.partition_epoch);
+    pub fn ends(asked_us: u64) -> Self {
         Self {
             asked_us,
-            what: Asked::Isr { partition, base },
+            what: Asked::Ends,
         }
+    }
+
+    pub fn isr(asked_us: u64, change: &AlterPartition) -> Self {
+        let what = Asked::Isr {
+            partition: change.partition,
+            epoch: change.leader_epoch,
+            base: change.partition_epoch,
+        };
+        Self { asked_us, what }
     }
 }
 
@@ -148,6 +160,7 @@ impl Process {
         }
         self.image = image;
         let image = SharedImage::clone(&self.image);
+        self.drop_others(&image, out)?;
         for topic in image.topics.values() {
             for (index, partition) in (0_i32..).zip(&topic.partitions) {
                 if partition.replicas.contains(&self.id) {
@@ -155,6 +168,29 @@ impl Process {
                     self.follow_partition(ctx, id, out)?;
                 }
             }
+        }
+        self.tell_log_ends(out);
+        Ok(())
+    }
+
+    /// Deletes the replicas that the metadata gives to others.
+    fn drop_others(&mut self, image: &SharedImage, out: &mut Out) -> Result<(), Broken> {
+        let mine = |id: PartitionId| {
+            let partition = image.partition(id);
+            partition.is_some_and(|p| p.replicas.contains(&self.id))
+        };
+        let others: Vec<_> = self
+            .shards
+            .keys()
+            .copied()
+            .filter(|id| !mine(*id))
+            .collect();
+        for partition in others {
+            if let Some(mut shard) = self.shards.remove(&partition) {
+                shard.leave_role(out);
+            }
+            self.folder.delete_log(partition)?;
+            out.saw(Sight::Dropped { partition });
         }
         Ok(())
     }
@@ -203,6 +239,9 @@ impl Process {
             shard.tick(ctx, out)?;
         }
         self.give_up_waiting(ctx, now_us, out)?;
+        if self.epoch.is_some() {
+            self.tell_log_ends(out);
+        }
         self.begin_mark(out);
         let seen = self.image.version;
         match self.epoch {

@@ -189,7 +189,7 @@ impl Shard {
     }
 
     /// Whoever waits for something of the earlier role is told to look elsewhere.
-    fn leave_role(&mut self, out: &mut Out) {
+    pub(super) fn leave_role(&mut self, out: &mut Out) {
         self.following = None;
         for wait in self.waits.drain(..) {
             let result = Err(Refusal::NotLeader);
@@ -242,22 +242,29 @@ impl Shard {
 
     /// The sync reaches the disk; nobody knows yet.
     pub fn run_sync(&mut self, out: &mut Out) {
-        if let Sync::Begun(job) = std::mem::replace(&mut self.sync, Sync::Idle) {
-            self.sync = Sync::Ran(job.run());
-            out.saw(Sight::Synced);
-            out.later(Timer::Synced(self.id));
+        match std::mem::replace(&mut self.sync, Sync::Idle) {
+            Sync::Begun(job) => {
+                self.sync = Sync::Ran(job.run());
+                out.saw(Sight::Synced);
+                out.later(Timer::Synced(self.id));
+            }
+            // The timer is that of a replica dropped meanwhile.
+            other => self.sync = other,
         }
     }
 
     pub fn finish_sync(&mut self, ctx: Ctx, out: &mut Out) -> Result<(), Broken> {
-        if let Sync::Ran(done) = std::mem::replace(&mut self.sync, Sync::Idle) {
-            let durable_end = self.log.finish_sync(done)?;
-            self.unmarked = Some(durable_end);
-            self.step(ctx, Event::Synced { durable_end }, out)?;
-            self.answer_waits(out);
-            self.report_durable(ctx, out);
-            self.begin_sync(out);
-        }
+        let ran = std::mem::replace(&mut self.sync, Sync::Idle);
+        let Sync::Ran(done) = ran else {
+            self.sync = ran;
+            return Ok(());
+        };
+        let durable_end = self.log.finish_sync(done)?;
+        self.unmarked = Some(durable_end);
+        self.step(ctx, Event::Synced { durable_end }, out)?;
+        self.answer_waits(out);
+        self.report_durable(ctx, out);
+        self.begin_sync(out);
         Ok(())
     }
 

@@ -4,4 +4,4 @@ mod consumer;
 mod producer;
 
 pub use consumer::Consumer;
-pub use producer::{Producer, Verdict};
+pub use producer::{Next, Producer, Verdict};

@@ -3,22 +3,27 @@
 use weir_types::{BrokerId, Offset, PartitionId};
 
 use super::{Happening, World};
-use crate::clients::Verdict;
+use crate::clients::{Next, Producer, Verdict};
 use crate::invariants::Violation;
 use crate::message::{Consume, Message, Node, Produce, Refusal};
 use crate::records::parse;
 
 const ANSWER_US_MAX: u64 = 800_000;
+/// Of a thousand operations, how many come with a reassignment or a cordon.
+const MOVES_PER_MILLE: u64 = 8;
 
 impl World {
     /// One operation, now and then a fault, and the next operation.
     pub(super) fn operation(&mut self) -> Result<(), Violation> {
         self.stats.operations += 1;
-        let idle = self.pick_idle_producer();
-        match idle.filter(|_| self.stats.operations % 10 < 7) {
+        let free = self.pick_free_producer();
+        match free.filter(|_| self.stats.operations % 10 < 7) {
             Some(producer) => self.begin_write(producer),
             None if self.dice.chance(5) => self.delete_records(),
             None => self.begin_read(),
+        }
+        if self.dice.chance(MOVES_PER_MILLE) {
+            self.move_something()?;
         }
         let interval = self.options.operations / (self.options.faults + 1);
         if self.stats.faults < self.options.faults
@@ -35,14 +40,11 @@ impl World {
         Ok(())
     }
 
-    fn pick_idle_producer(&mut self) -> Option<usize> {
+    fn pick_free_producer(&mut self) -> Option<usize> {
         let first = self.dice.index(self.producers.len());
         let count = self.producers.len();
-        (0..count).map(|i| (first + i) % count).find(|i| {
-            self.producers
-                .get(*i)
-                .is_some_and(|p| p.in_flight.is_none())
-        })
+        let has_room = |i: &usize| self.producers.get(*i).is_some_and(Producer::has_room);
+        (0..count).map(|i| (first + i) % count).find(has_room)
     }
 
     fn begin_write(&mut self, producer: usize) {
@@ -53,21 +55,34 @@ impl World {
         if let Some(p) = self.producers.get_mut(producer) {
             p.begin(&mut self.dice, keys, wall_ms);
         }
-        self.attempt(producer);
+        self.send_batches(producer);
     }
 
-    fn attempt(&mut self, producer: usize) {
+    /// Whatever the producer may send now.
+    fn send_batches(&mut self, producer: usize) {
+        while self.send_next(producer) {}
+    }
+
+    fn send_next(&mut self, producer: usize) -> bool {
         let request = self.next_id();
         let next_id = self.next_producer_id();
+        let Some(partition) = self.producers.get(producer).map(|p| p.partition) else {
+            return false;
+        };
+        let leader = self.believed_leader(partition);
         let Some(p) = self.producers.get_mut(producer) else {
-            return;
+            return false;
         };
-        let (partition, acks_all) = (p.partition, p.acks_all);
-        let Some(records) = p.attempt(request) else {
-            self.stats.unknown += p.give_up(next_id);
-            return;
+        let acks_all = p.acks_all;
+        let records = match p.next(request, leader) {
+            Next::Send(records) => records,
+            Next::Nothing => return false,
+            Next::GiveUp => {
+                self.stats.unknown += p.give_up(next_id);
+                return false;
+            }
         };
-        if let Some(leader) = self.believed_leader(partition) {
+        if let Some(leader) = leader {
             let asked = Produce {
                 request,
                 partition,
@@ -79,6 +94,7 @@ impl World {
         }
         let timeout = Happening::Retry { producer, request };
         self.queue.after(ANSWER_US_MAX, timeout);
+        true
     }
 
     /// Clients' metadata is right most of the time.
@@ -90,14 +106,10 @@ impl World {
     }
 
     pub(super) fn retry(&mut self, producer: usize, request: u64) {
-        let current = self
-            .producers
-            .get(producer)
-            .and_then(|p| p.in_flight.as_ref())
-            .is_some_and(|b| b.request == request);
-        if current {
-            self.attempt(producer);
+        if let Some(p) = self.producers.get_mut(producer) {
+            p.again(request);
         }
+        self.send_batches(producer);
     }
 
     pub(super) fn producer_answered(
@@ -121,8 +133,9 @@ impl World {
                 let committed = self.invariants.logs_match.batch(partition, base);
                 let no_loss = &mut self.invariants.no_loss;
                 no_loss.acknowledged(partition, base, &keys, committed)?;
+                self.send_batches(index);
             }
-            Verdict::Acknowledged { .. } => {}
+            Verdict::Acknowledged { .. } => self.send_batches(index),
             Verdict::Retry => {
                 self.stats.refused += 1;
                 let pause_us = self.dice.range(10_000, 100_000);

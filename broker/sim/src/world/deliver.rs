@@ -1,6 +1,6 @@
 //! Messages and timers reach whom they are for.
 
-use weir_core::cluster::{ClusterCommand, ClusterReply};
+use weir_core::cluster::{ClusterCommand, ClusterReply, LogEnds, ReportedEnd};
 use weir_types::BrokerId;
 
 use super::{Happening, World};
@@ -139,10 +139,23 @@ impl World {
                     let pending = Pending::isr(self.now_us(), &change);
                     self.propose(id, pending, ClusterCommand::AlterPartition(*change));
                 }
+                Effect::ReportEnds(ends) => self.report_ends(id, ends),
                 Effect::Saw(sight) => self.observe(id, sight)?,
             }
         }
         Ok(())
+    }
+
+    fn report_ends(&mut self, id: BrokerId, ends: Vec<ReportedEnd>) {
+        let pending = Pending::ends(self.now_us());
+        if let Some(epoch) = self.process_mut(id).and_then(|p| p.epoch) {
+            let command = ClusterCommand::ReportLogEnds(LogEnds {
+                broker: id,
+                epoch,
+                ends,
+            });
+            self.propose(id, pending, command);
+        }
     }
 
     fn propose(&mut self, id: BrokerId, pending: Pending, command: ClusterCommand) {

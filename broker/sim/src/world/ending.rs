@@ -46,8 +46,11 @@ impl World {
 
     /// What is not in order yet.
     fn unrest(&self) -> Option<String> {
-        if let Some(busy) = self.producers.iter().position(|p| p.in_flight.is_some()) {
+        if let Some(busy) = self.producers.iter().position(|p| !p.is_idle()) {
             return Some(format!("producer {busy} has no answer"));
+        }
+        if let Some(moving) = self.quorum.image.reassignments.values().next() {
+            return Some(format!("a reassignment is under way: {moving:?}"));
         }
         self.partitions
             .iter()

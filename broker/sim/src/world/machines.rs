@@ -67,6 +67,7 @@ impl World {
         let strikes = self.machine(id).is_some_and(|m| m.armed == Some(point));
         if strikes {
             self.line(|| format!("broker {id}: at {point:?}"));
+            self.stats.lost_power_at(point);
             self.die(id, Death::PowerLoss);
         }
         strikes

@@ -5,6 +5,7 @@ mod clients;
 mod deliver;
 mod ending;
 mod machines;
+mod moves;
 mod observe;
 mod strikes;
 
@@ -19,7 +20,7 @@ use crate::message::{Message, Node};
 use crate::net::Net;
 use crate::options::Options;
 use crate::queue::Queue;
-use crate::quorum::Quorum;
+use crate::quorum::{ELECTION_WAIT_US, Quorum};
 use crate::stats::Stats;
 use crate::trace::Trace;
 
@@ -128,7 +129,7 @@ impl World {
             dice,
             queue: Queue::default(),
             net: Net::default(),
-            quorum: Quorum::default(),
+            quorum: Quorum::new(options.plant),
             machines,
             producers: Vec::new(),
             consumers: Vec::new(),
@@ -195,11 +196,22 @@ impl World {
 
     /// Looks at the committed image if it is a new one.
     fn check_metadata(&mut self) -> Result<(), Violation> {
+        let now_us = self.now_us();
         let image = &self.quorum.image;
         if image.version == self.checked_version {
             return Ok(());
         }
         self.checked_version = image.version;
+        let machines = &self.machines;
+        let end_of = |broker: BrokerId, id: PartitionId| {
+            let machine = machines.iter().find(|m| m.id == broker)?;
+            Some(machine.shard(id)?.log_end())
+        };
+        self.stats.greatest_elected +=
+            self.invariants
+                .greatest_leads
+                .committed(now_us, ELECTION_WAIT_US, image, end_of)?;
+        self.stats.reassignments_completed += self.invariants.reassigned.committed(image)?;
         self.invariants.sound_metadata.committed(image)
     }
 

@@ -43,6 +43,19 @@ impl World {
                     .led(partition, epoch, (id, incarnation))?;
                 self.invariants.no_loss.led(partition, (id, epoch), start)?;
             }
+            Sight::Dropped { partition } => {
+                self.line(|| format!("broker {id}: drops {}", partition.index));
+                self.stats.dropped += 1;
+                self.invariants.greatest_leads.lost(id, |p| p == partition);
+                self.trace
+                    .note(&[i64::from(id.0), i64::from(partition.index)]);
+                self.invariants.logs_match.cut(partition, id, Offset::ZERO);
+            }
+            Sight::LeaderAcked { partition, at } => {
+                self.invariants
+                    .greatest_leads
+                    .acknowledged(partition, id, at);
+            }
             Sight::HighWatermark { partition, to } => {
                 self.trace.note(&[i64::from(id.0), to.0]);
                 self.compare_committed(id, partition, to)?;

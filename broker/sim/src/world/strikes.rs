@@ -1,6 +1,6 @@
 //! Faults strike and pass.
 
-use weir_core::cluster::{ClusterCommand, Image};
+use weir_core::cluster::{ClusterCommand, Image, Reassignment};
 use weir_types::BrokerId;
 
 use super::machines::Death;
@@ -130,6 +130,7 @@ impl World {
             return;
         }
         self.stats.lost_folders += 1;
+        self.invariants.greatest_leads.lost(id, |_| true);
         let seed = self.dice.roll();
         self.kill_if_up(id, Death::Kill);
         if let Some(machine) = self.machine_mut(id) {
@@ -147,6 +148,7 @@ impl World {
             return;
         }
         self.kill_if_up(id, Death::Kill);
+        self.invariants.greatest_leads.lost(id, |_| true);
         let (draw, at) = (self.dice.roll(), self.dice.roll());
         if let Some(machine) = self.machine_mut(id) {
             // Until it has registered, what it lost counts as lost.
@@ -172,8 +174,12 @@ impl World {
     }
 }
 
-/// Somebody else is known to have everything acknowledged, in each partition.
+/// Somebody else is known to have everything acknowledged, in each partition, and will have it.
 fn is_dispensable(image: &Image, id: BrokerId) -> bool {
+    let moves = |r: &Reassignment| r.before.contains(&id) || r.target.contains(&id);
+    if image.reassignments.values().any(moves) {
+        return false;
+    }
     image.topics.values().all(|topic| {
         topic
             .partitions

@@ -3,6 +3,7 @@
 mod builder;
 mod codec;
 mod header;
+mod only;
 mod record;
 mod source;
 mod validate;
@@ -10,5 +11,6 @@ mod varint;
 
 pub use builder::BatchBuilder;
 pub use header::{BatchHeader, Compression, HEADER_BYTES, split_batch};
+pub use only::only_batch;
 pub use record::{Header, Record, RecordBatch, for_each_batch, for_each_record};
 pub use validate::{Checked, Rules, check_client_batch};

@@ -50,6 +50,11 @@ pub trait Disk: Clone + Send + Sync + 'static {
     fn exists(&self, path: &Path) -> bool;
     /// Bytes that may still be written below `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+    /// Size of the volume that `path` lies on; the largest number where there is none.
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
+        let _ = path;
+        Ok(u64::MAX)
+    }
     /// An exclusive lock on the file `path`, which is created; `None`: somebody else has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
 }
@@ -75,6 +80,17 @@ pub trait DiskFile: Send + Sync + 'static {
         Ok(self.len()? == 0)
     }
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes the file at least `len` bytes long, with room on the disk for all of them.
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut at = self.len()?;
+        while at < len {
+            let part = (len - at).min(ZEROS.len() as u64);
+            self.write_all_at(&ZEROS[..part as usize], at)?;
+            at += part;
+        }
+        Ok(())
+    }
     /// Asks that the next reads come from the medium, not from a cache (a hint).
     fn forget_cache(&self) {}
     /// The file of the operating system, for `sendfile`.
@@ -129,6 +145,15 @@ pub trait DiskFile: Send + Sync + 'static {
 
 /// Writes a small file so that after a power loss either the old or the new one is there.
 pub(crate) fn replace_file<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    place_file(disk, path, bytes)?;
+    match path.parent() {
+        Some(folder) => disk.sync_dir(folder),
+        None => Ok(()),
+    }
+}
+
+/// [`replace_file`] but for the folder's sync: until then a power loss may bring the old one back.
+pub(crate) fn place_file<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let written = (|| {
         let file = disk.open(&temporary, Open::CreateOrOpen)?;
@@ -141,11 +166,7 @@ pub(crate) fn replace_file<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::
         let _ = disk.remove(&temporary);
         return Err(error);
     }
-    disk.rename(&temporary, path)?;
-    match path.parent() {
-        Some(folder) => disk.sync_dir(folder),
-        None => Ok(()),
-    }
+    disk.rename(&temporary, path)
 }
 
 /// Reads a file that is not larger than `bytes_max`; `None`: there is none.

@@ -1,7 +1,7 @@
 //! The operating system's file system.
 
 use super::{Disk, DiskFile, Open};
-use rustix::fs::{Advice, FlockOperation};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, IoSlice},
@@ -77,6 +77,11 @@ impl Disk for RealDisk {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<RealLock>> {
         let file = OpenOptions::new()
             .read(true)
@@ -116,6 +121,15 @@ impl DiskFile for RealFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(
+            &*self.0,
+            FallocateFlags::empty(),
+            0,
+            len,
+        )?)
     }
 
     fn forget_cache(&self) {

@@ -150,8 +150,27 @@ impl Tree {
 
 impl Folder {
     pub fn sync(&mut self) {
-        self.durable = self.names.clone();
+        for change in std::mem::take(&mut self.changes) {
+            self.reach_medium(change);
+        }
+    }
+
+    /// The changes count as synced afterwards, but never reached the medium: what a later sync
+    /// claims covers only what changed since.
+    pub fn fail_sync(&mut self) {
         self.changes.clear();
+    }
+
+    fn reach_medium(&mut self, change: NameChange) {
+        match change {
+            NameChange::Link(name, ino) => drop(self.durable.insert(name, ino)),
+            NameChange::Unlink(name) => drop(self.durable.remove(&name)),
+            NameChange::Rename(from, to) => {
+                if let Some(ino) = self.durable.remove(&from) {
+                    self.durable.insert(to, ino);
+                }
+            }
+        }
     }
 
     /// Each change since the last sync is there or not, on its own; a rename is one change.
@@ -159,16 +178,8 @@ impl Folder {
         for change in std::mem::take(&mut self.changes) {
             if random.one_in(2) {
                 counters.names_lost += 1;
-                continue;
-            }
-            match change {
-                NameChange::Link(name, ino) => drop(self.durable.insert(name, ino)),
-                NameChange::Unlink(name) => drop(self.durable.remove(&name)),
-                NameChange::Rename(from, to) => {
-                    if let Some(ino) = self.durable.remove(&from) {
-                        self.durable.insert(to, ino);
-                    }
-                }
+            } else {
+                self.reach_medium(change);
             }
         }
         self.names = self.durable.clone();

@@ -3,8 +3,11 @@
 use super::{Cursor, Kind, seal, unseal};
 
 const VERSION: u8 = 1;
-/// Batches that are remembered of each producer, as in Kafka.
-pub(crate) const BATCHES_MAX: usize = 5;
+/// Batches that are remembered of each producer. Kafka remembers five, the most that a producer has
+/// in flight to one broker. While leaders change it has them in flight to several: those to the next
+/// leader may be taken before those to the last are refused and sent again, and then they have to be
+/// known, or they are out of order for ever.
+pub(crate) const BATCHES_MAX: usize = 20;
 
 /// A batch that was appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

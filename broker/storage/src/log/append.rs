@@ -1,8 +1,8 @@
-//! Appending, as leader and as follower.
+//! Appending as leader, and what both ways share.
 
 use super::Log;
 use crate::{
-    batch::{BatchHeader, Checked, HEADER_BYTES, Rules, check_client_batch, split_batch},
+    batch::{BatchHeader, Checked, HEADER_BYTES, Rules, check_client_batch},
     disk::{Disk, DiskFile},
     error::{AppendError, StorageError},
     producer::Sequence,
@@ -26,13 +26,6 @@ pub struct LeaderAppend {
     pub append_time_ms: i64,
     /// Nothing was written: the offsets are those of the first time.
     pub duplicate: bool,
-}
-
-/// What a follower's append did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowerAppend {
-    /// The log's end now.
-    pub end: Offset,
 }
 
 impl<D: Disk> Log<D> {
@@ -74,6 +67,7 @@ impl<D: Disk> Log<D> {
                 .ok_or_else(|| AppendError::Invalid("offsets are used up".to_owned()))?;
             headers.push(header);
         }
+        self.take_room(records.len())?;
         self.roll_if_due(records.len() as u64, next, now)?;
         self.epochs.note(epoch.0, base)?;
         self.write_patched(records, &headers)?;
@@ -87,80 +81,13 @@ impl<D: Disk> Log<D> {
         })
     }
 
-    /// Writes batches as a leader sent them, offsets and epochs kept; a part of a batch at the
-    /// end is left out. They must continue the log (a compacted one may have gaps).
-    ///
-    /// # Errors
-    /// `Corrupt` or `OffsetGap`: nothing was written. After a storage error other than `Full`
-    /// the log is poisoned.
-    pub fn append_as_follower(&mut self, records: &[u8]) -> Result<FollowerAppend, AppendError> {
-        self.append_as_follower_at(records, None)
-    }
-
-    /// [`Log::append_as_follower`] with the Unix time, which closes old segments and ages
-    /// producers.
-    pub fn append_as_follower_at(
-        &mut self,
-        records: &[u8],
-        now: Option<Millis>,
-    ) -> Result<FollowerAppend, AppendError> {
-        self.shared.check_writable()?;
-        let start = self.start();
-        let within = self.restart_before_start(records)?;
-        let done = self.append_verbatim(records, now)?;
-        if within {
-            self.advance_start(start)?;
+    /// What others need of the volume is left to them.
+    pub(super) fn take_room(&self, bytes: usize) -> Result<(), StorageError> {
+        if self.room.take(bytes as u64) {
+            return Ok(());
         }
-        Ok(done)
-    }
-
-    /// A leader's log may start within a batch (delete-records); a follower that begins there is
-    /// sent the whole batch, so its empty log begins at the batch's base instead, and its start
-    /// is put back once the batch is there (as Kafka's `appendRecordsToFollowerOrFutureReplica`).
-    fn restart_before_start(&mut self, records: &[u8]) -> Result<bool, AppendError> {
-        let (start, end) = (self.shared.start(), self.shared.end());
-        if start != end {
-            return Ok(false);
-        }
-        let Some(first) = whole_batch(records)? else {
-            return Ok(false);
-        };
-        let holds_start = first.base_offset < start && first.next_offset() > start;
-        if holds_start {
-            self.reset(Offset(first.base_offset))?;
-        }
-        Ok(holds_start)
-    }
-
-    fn append_verbatim(
-        &mut self,
-        records: &[u8],
-        now: Option<Millis>,
-    ) -> Result<FollowerAppend, AppendError> {
-        let mut headers = Vec::new();
-        let mut size = 0;
-        let mut next = self.shared.end();
-        while let Some(header) = whole_batch(&records[size..])? {
-            let gap_is_fine = self.config.compact && header.base_offset > next;
-            if header.base_offset != next && !gap_is_fine {
-                let (expected, found) = (Offset(next), Offset(header.base_offset));
-                return Err(AppendError::OffsetGap { expected, found });
-            }
-            next = header.next_offset();
-            size += header.size();
-            headers.push(header);
-        }
-        let Some(newest) = headers.iter().map(|header| header.max_timestamp).max() else {
-            return Ok(FollowerAppend { end: self.end() });
-        };
-        let now = now.unwrap_or(Millis(newest.max(0)));
-        self.roll_if_due(size as u64, next, now)?;
-        for header in &headers {
-            self.epochs.note(header.leader_epoch, header.base_offset)?;
-        }
-        self.write(&mut [IoSlice::new(&records[..size])], size as u64)?;
-        self.took_in(&headers, now);
-        Ok(FollowerAppend { end: self.end() })
+        let path = self.shared.dir.clone();
+        Err(StorageError::Full { path })
     }
 
     fn check_producers(&self, batches: &[Checked]) -> Result<Option<LeaderAppend>, AppendError> {
@@ -202,7 +129,11 @@ impl<D: Disk> Log<D> {
         self.write(&mut parts, at as u64)
     }
 
-    fn write(&mut self, parts: &mut [IoSlice<'_>], len: u64) -> Result<(), StorageError> {
+    pub(super) fn write(
+        &mut self,
+        parts: &mut [IoSlice<'_>],
+        len: u64,
+    ) -> Result<(), StorageError> {
         let segment = self.active();
         let size = segment.summary().size;
         let file = match segment.file() {
@@ -237,7 +168,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Notes batches that are in the active segment's file now, and shows them to readers.
-    fn took_in(&mut self, headers: &[BatchHeader], now: Millis) {
+    pub(super) fn took_in(&mut self, headers: &[BatchHeader], now: Millis) {
         let segment = self.active();
         let mut contents = segment.contents_mut();
         for header in headers {
@@ -257,7 +188,12 @@ impl<D: Disk> Log<D> {
     }
 
     /// Starts a new segment if the active one is full or old.
-    fn roll_if_due(&mut self, more_bytes: u64, next: i64, now: Millis) -> Result<(), StorageError> {
+    pub(super) fn roll_if_due(
+        &mut self,
+        more_bytes: u64,
+        next: i64,
+        now: Millis,
+    ) -> Result<(), StorageError> {
         let active = self.active();
         let summary = active.summary();
         if summary.size == 0 {
@@ -292,7 +228,7 @@ impl<D: Disk> Log<D> {
         if let Err(error) = sealed.write_index() {
             tracing::warn!(%error, partition = %self.partition(), "index not written");
         }
-        self.write_snapshot();
+        self.write_snapshot()?;
         self.shared
             .with_segments(|segments| segments.push(Arc::new(next)));
         self.dirty_dir(self.shared.dir.clone());
@@ -323,25 +259,4 @@ fn check_all(records: &Bytes, rules: &Rules) -> Result<Vec<Checked>, AppendError
         return Err(AppendError::Invalid("no record batch".to_owned()));
     }
     Ok(batches)
-}
-
-/// The first batch, its CRC verified; `None` if it is not all there.
-fn whole_batch(bytes: &[u8]) -> Result<Option<BatchHeader>, AppendError> {
-    let cut_off = match BatchHeader::parse(bytes) {
-        Some(header) => header.size() > bytes.len(),
-        None => bytes.len() < HEADER_BYTES,
-    };
-    if cut_off {
-        return Ok(None);
-    }
-    let Some((header, size)) = split_batch(bytes)? else {
-        return Ok(None);
-    };
-    if !header.crc_matches(&bytes[..size]) {
-        return Err(AppendError::Corrupt(format!(
-            "wrong CRC at {}",
-            header.base_offset
-        )));
-    }
-    Ok(Some(header))
 }

@@ -225,7 +225,7 @@ impl<D: Disk> Log<D> {
         disk.rename(&segment.path_of("tmp"), segment.path())
             .map_err(io)?;
         let dir = &self.shared.dir;
-        disk.sync_dir(dir).map_err(io)?;
+        self.sync_dir()?;
         let fresh = Arc::new(Segment::new(disk, dir, segment.base, contents));
         if fresh.write_index().is_ok() {
             fresh.unload_index();

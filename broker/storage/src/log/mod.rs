@@ -2,20 +2,26 @@
 
 mod append;
 mod compact;
+mod failure;
+mod follow;
 mod lookup;
 mod open;
 mod read;
 mod recover;
 mod retain;
+mod scrub;
+mod snapshots;
 mod sync;
 mod truncate;
 
-pub use append::{FollowerAppend, LeaderAppend};
+pub use append::LeaderAppend;
 pub use compact::Compacted;
+pub use follow::FollowerAppend;
 pub(crate) use open::Opening;
 pub use read::{LogReader, Slice};
 pub use recover::Recovery;
 pub use retain::Retained;
+pub use scrub::Verified;
 pub use sync::{SyncDone, SyncJob};
 
 use crate::{
@@ -23,24 +29,19 @@ use crate::{
     disk::{Disk, replace_file},
     epochs::Epochs,
     error::{Result, StorageError},
-    format::{snapshot, start},
+    folder::Room,
+    format::start,
     marks::Marks,
     producer::Producers,
-    segment::{SNAPSHOT_SUFFIX, Segment, file_name},
+    segment::Segment,
 };
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use weir_types::{LeaderEpoch, Millis, Offset, PartitionId};
 
 const EPOCHS_FILE: &str = "epochs";
 const START_FILE: &str = "start";
-/// Producer snapshots that are kept: the newest, and one to fall back on.
-const SNAPSHOTS_KEPT: usize = 2;
 
 /// Whether the log may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +153,7 @@ impl<D: Disk> Shared<D> {
 pub struct Log<D: Disk> {
     shared: Arc<Shared<D>>,
     marks: Arc<Marks<D>>,
+    room: Arc<Room<D>>,
     config: Arc<LogConfig>,
     epochs: Epochs<D>,
     producers: Producers,
@@ -259,8 +261,11 @@ impl<D: Disk> Log<D> {
     pub fn close(&mut self) -> Result<()> {
         self.sync_all()?;
         if self.shared.health() == Health::Sound {
-            self.write_snapshot();
-            if let Err(error) = self.active().write_index() {
+            self.write_snapshot()?;
+            let active = self.active();
+            if active.summary().size > 0
+                && let Err(error) = active.write_index()
+            {
                 tracing::warn!(%error, partition = %self.partition(), "index not written");
             }
         }
@@ -278,54 +283,10 @@ impl<D: Disk> Log<D> {
         })
     }
 
-    fn poison(&self, reason: String) -> StorageError {
-        tracing::error!(partition = %self.partition(), %reason, "log takes no more writes");
-        self.shared.set_health(Health::Poisoned(reason.clone()));
-        StorageError::Poisoned {
-            partition: self.partition(),
-            reason,
-        }
-    }
-
     /// Notes where the log starts, durably.
     fn store_start(&self, start: i64) -> Result<()> {
         let path = self.shared.path(START_FILE);
         replace_file(&self.shared.disk, &path, &start::encode(start))
             .map_err(|error| StorageError::io("replace", &path, error))
     }
-
-    /// Writes what is known of producers at the log's end. It only saves time at the next
-    /// start, so a failure is no error.
-    fn write_snapshot(&self) {
-        let end = self.shared.end();
-        let path = self.shared.path(&file_name(end, SNAPSHOT_SUFFIX));
-        let bytes = snapshot::encode(end, self.producers.in_order().into_iter());
-        if let Err(error) = replace_file(&self.shared.disk, &path, &bytes) {
-            tracing::warn!(%error, path = %path.display(), "producer snapshot not written");
-        }
-        self.remove_snapshots(|offsets| {
-            let keep = offsets.len().saturating_sub(SNAPSHOTS_KEPT);
-            offsets.truncate(keep);
-        });
-    }
-
-    /// Removes the producer snapshots that `choose` leaves in the ascending list.
-    fn remove_snapshots(&self, choose: impl FnOnce(&mut Vec<i64>)) {
-        let mut offsets = snapshot_offsets(&self.shared.disk, &self.shared.dir);
-        choose(&mut offsets);
-        for offset in offsets {
-            let path = self.shared.path(&file_name(offset, SNAPSHOT_SUFFIX));
-            // A leftover is superseded by newer ones.
-            let _ = self.shared.disk.remove(&path);
-        }
-    }
-}
-
-/// Offsets of the producer snapshots in a folder, ascending.
-fn snapshot_offsets<D: Disk>(disk: &D, dir: &Path) -> Vec<i64> {
-    let names = disk.list(dir).unwrap_or_default();
-    names
-        .iter()
-        .filter_map(|name| crate::segment::parse_name(name, SNAPSHOT_SUFFIX))
-        .collect()
 }

@@ -6,6 +6,7 @@ use crate::{
     disk::{Disk, read_file},
     epochs::Epochs,
     error::{Result, StorageError},
+    folder::Room,
     format::start,
     marks::Marks,
     producer::Producers,
@@ -26,6 +27,7 @@ pub(crate) struct Opening<D: Disk> {
     pub root: PathBuf,
     pub partition: PartitionId,
     pub marks: Arc<Marks<D>>,
+    pub room: Arc<Room<D>>,
     pub config: LogConfig,
     /// The last stop was orderly: what the index files say is true.
     pub clean: bool,
@@ -82,6 +84,7 @@ impl<D: Disk> Log<D> {
             opened_at: opening.now,
             compacted_to: 0,
             marks: opening.marks,
+            room: opening.room,
         };
         if fresh {
             log.dirty_dir(opening.root.clone());

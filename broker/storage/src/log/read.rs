@@ -66,6 +66,12 @@ impl<D: Disk> LogReader<D> {
         Offset(self.shared.end())
     }
 
+    /// Bytes of all segments.
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.shared.segments();
+        segments.iter().map(|segment| segment.summary().size).sum()
+    }
+
     /// Finds whole batches from the one that holds `from` (the reader skips what comes before)
     /// up to those that end at or before `below`, at most `max_bytes`, of one segment. With
     /// `at_least_one` the first batch comes even if it is larger. An answer of no bytes has

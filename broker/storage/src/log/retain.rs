@@ -100,9 +100,8 @@ impl<D: Disk> Log<D> {
     /// first: names may vanish from the disk in any order.
     fn remove_below(&mut self, to: i64) -> Result<Retained> {
         if to > self.shared.start() {
-            self.store_start(to)?;
-            self.shared.start.store(to, Ordering::Release);
-            self.epochs.cut_start(to)?;
+            let moved = self.move_start(to);
+            self.poison_if_refused("move of the start", moved)?;
         }
         let gone: Vec<Arc<Segment<D>>> = self.shared.with_segments(|segments| {
             let kept = (1..segments.len()).find(|&at| segments[at].base > to);
@@ -126,6 +125,12 @@ impl<D: Disk> Log<D> {
             });
         }
         Ok(retained)
+    }
+
+    fn move_start(&mut self, to: i64) -> Result<()> {
+        self.store_start(to)?;
+        self.shared.start.store(to, Ordering::Release);
+        self.epochs.cut_start(to)
     }
 
     /// What cannot be removed now is removed at the next start.

@@ -130,6 +130,16 @@ impl<D: Disk> Log<D> {
         Ok(self.durable_end())
     }
 
+    /// Makes names in the log's folder durable now.
+    ///
+    /// # Errors
+    /// `Poisoned`: the failure concerns every name there, and is told once.
+    pub(super) fn sync_dir(&self) -> Result<()> {
+        let dir = &self.shared.dir;
+        let failed = |error| self.poison(format!("sync of {} failed: {error}", dir.display()));
+        self.shared.disk.sync_dir(dir).map_err(failed)
+    }
+
     /// Makes everything durable now, on this thread.
     pub(super) fn sync_all(&mut self) -> Result<()> {
         if self.shared.health() != Health::Sound {

@@ -11,6 +11,9 @@ use crate::{
 use std::sync::{Arc, atomic::Ordering};
 use weir_types::Offset;
 
+/// What the files of an empty log take, with room to spare.
+const RESET_BYTES: u64 = 64 * 1024;
+
 impl<D: Disk> Log<D> {
     /// Cuts everything from the batch that holds `to` on, with its epochs and producer state.
     /// Durable when it returns: nothing of what was cut comes back. The end is below `to` if `to`
@@ -20,7 +23,8 @@ impl<D: Disk> Log<D> {
         self.shared.check_writable()?;
         if to >= self.end() {
             // A leader that wrote nothing leaves an epoch that its heir does not know.
-            return self.epochs.cut_end(self.shared.end());
+            let cut = self.epochs.cut_empty(self.shared.end());
+            return self.poison_if_refused("cut of epochs", cut);
         }
         if to < self.start() {
             return self.reset(to);
@@ -57,7 +61,8 @@ impl<D: Disk> Log<D> {
             .file()
             .and_then(|file| file.set_len(size))
             .map_err(io)?;
-        self.recount(&segment, size)?;
+        let left = segment.shortened(size, self.config.index_interval_bytes)?;
+        *segment.contents_mut() = left;
         if self
             .shared
             .disk
@@ -75,7 +80,9 @@ impl<D: Disk> Log<D> {
         self.epochs.cut_end(new_end)?;
         self.compacted_to = self.compacted_to.min(new_end);
         self.remove_snapshots(|offsets| offsets.retain(|&offset| offset > new_end));
-        self.load_producers()?;
+        if !self.producers.cut(new_end) {
+            self.load_producers()?;
+        }
         self.sync_all()?;
         self.lower_start_to_end()
     }
@@ -122,16 +129,9 @@ impl<D: Disk> Log<D> {
         ))
     }
 
-    /// Counts a segment's contents anew after it was cut to `size`.
-    fn recount(&self, segment: &Segment<D>, size: u64) -> Result<()> {
-        segment.contents_mut().summary.size = size;
-        let contents = segment.rebuild(self.config.index_interval_bytes)?;
-        *segment.contents_mut() = contents;
-        Ok(())
-    }
-
     /// Empties the log; it starts, and ends, at `start` afterwards. Also what heals a damaged
-    /// log, whose contents then come from the leader. Durable when it returns.
+    /// log, whose contents then come from the leader. Durable when it returns, but for epochs
+    /// without records of a log that is as it should be already.
     ///
     /// # Errors
     /// `Poisoned` logs stay as they are.
@@ -147,6 +147,11 @@ impl<D: Disk> Log<D> {
                 "a log cannot start at {start}"
             )));
         }
+        if self.is_fresh_at(start) {
+            let cut = self.epochs.cut_empty(start.0);
+            return self.poison_if_refused("cut of epochs", cut);
+        }
+        self.check_room_for_reset()?;
         self.marks.lower(self.partition(), Some(0))?;
         self.generation += 1;
         // From here on a power loss leaves a part of the old log, or none.
@@ -157,6 +162,29 @@ impl<D: Disk> Log<D> {
             self.poison(format!("reset to {start} failed: {error}"));
         }
         result
+    }
+
+    /// Whether a reset would leave all as it is, but for epochs without records. A log whose
+    /// records were all deleted is not: it knows their epochs and producers, and may hold them yet.
+    fn is_fresh_at(&self, start: Offset) -> bool {
+        let sound = matches!(self.shared.health(), Health::Sound);
+        let empty = self.shared.start() == start.0 && self.shared.end() == start.0;
+        let segments = self.shared.segments();
+        let new = matches!(&segments[..], [only] if only.summary().size == 0);
+        let knows_nothing = self.producers.is_empty() && self.epochs.begin_at(start.0);
+        sound && empty && new && knows_nothing
+    }
+
+    /// An empty log frees nothing that its new files could use: on a full disk it is left alone
+    /// rather than half replaced.
+    fn check_room_for_reset(&self) -> Result<()> {
+        let dir = &self.shared.dir;
+        let empty = self.shared.start() == self.shared.end();
+        let free = |error| StorageError::io("stat", dir, error);
+        if empty && self.shared.disk.free_bytes(dir).map_err(free)? < RESET_BYTES {
+            return Err(StorageError::Full { path: dir.clone() });
+        }
+        Ok(())
     }
 
     fn replace_all(&mut self, start: i64, gone: &[Arc<Segment<D>>]) -> Result<()> {
@@ -228,7 +256,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn newest_snapshot(&self) -> (i64, Producers) {
-        let mut offsets = super::snapshot_offsets(&self.shared.disk, &self.shared.dir);
+        let mut offsets = super::snapshots::snapshot_offsets(&self.shared.disk, &self.shared.dir);
         offsets.retain(|&offset| offset <= self.shared.end());
         for offset in offsets.into_iter().rev() {
             let path = self.shared.path(&file_name(offset, SNAPSHOT_SUFFIX));

@@ -20,7 +20,7 @@ pub use pod::{RACK_ANNOTATION, build_pod_template};
 pub use secret::build_secrets;
 pub use service::{build_services, outside_listeners};
 pub use stateful_set::{
-    INPUTS, RENDER, StatefulSetParts, build_stateful_set, inputs_digest, render_mark,
+    INPUTS, RENDER, RESTARTED, StatefulSetParts, build_stateful_set, inputs_digest, render_mark,
 };
 
 use super::validate::Valid;
@@ -64,7 +64,8 @@ pub(crate) mod tests {
                 "listeners": [
                     {"name": "internal", "protocol": "Kafka", "port": 9092, "type": "Internal"},
                     {"name": "outside", "protocol": "Kafka", "port": 9094, "type": "NodePort"},
-                    {"name": "public", "protocol": "Kafka", "port": 9095, "type": "LoadBalancer"},
+                    {"name": "public", "protocol": "Kafka", "port": 9095, "type": "LoadBalancer",
+                     "annotations": {"example.com/lb": "internal"}, "externalTrafficPolicy": "Local"},
                 ],
                 "podTemplate": {
                     "labels": {"team": "payments"},
@@ -104,6 +105,7 @@ pub(crate) mod tests {
             template: build_pod_template(&valid, "demo-config-x"),
             inputs: "inputs".to_owned(),
             render: "render".to_owned(),
+            restarted: "restarted".to_owned(),
         };
         let set = build_stateful_set(&valid, &owner(&cluster), parts);
         insta::assert_snapshot!("stateful_set", yaml(&set));
@@ -144,6 +146,8 @@ pub(crate) mod tests {
         let mut cluster = sample();
         let before = inputs_digest(&valid(&cluster));
         cluster.spec.config.retention = Some("1h".to_owned());
+        cluster.spec.listeners[2].annotations.clear();
+        cluster.spec.listeners[2].external_traffic_policy = None;
         assert_eq!(before, inputs_digest(&valid(&cluster)));
         cluster.spec.resources = None;
         assert_ne!(before, inputs_digest(&valid(&cluster)));

@@ -17,7 +17,7 @@ use weir_crds::{AntiAffinity, ImagePullPolicy, PodTemplate, Resources, Spread};
 
 use super::broker_config::{CONFIG_DIR, CONFIG_FILE, DATA_DIR, RACK_FILE};
 use crate::cluster::validate::Valid;
-use crate::names::{ADMIN_PORT, HEALTH_PORT, PEER_PORT};
+use crate::names::OWN_PORTS;
 
 /// The rack of a pod's node, written by the operator once the pod is scheduled.
 pub const RACK_ANNOTATION: &str = "weir.dev/rack";
@@ -189,11 +189,8 @@ fn ports(valid: &Valid) -> Vec<ContainerPort> {
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
-    let mut ports = vec![
-        port("peer", i32::from(PEER_PORT)),
-        port("admin", i32::from(ADMIN_PORT)),
-        port("health", i32::from(HEALTH_PORT)),
-    ];
+    let own = OWN_PORTS.iter().map(|(name, n)| port(name, i32::from(*n)));
+    let mut ports: Vec<ContainerPort> = own.collect();
     ports.extend(valid.spec.listeners.iter().map(|l| port(&l.name, l.port)));
     ports
 }

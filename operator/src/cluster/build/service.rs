@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use weir_crds::{Listener, ListenerType};
+use weir_crds::{ExternalTrafficPolicy, Listener, ListenerType};
 
 use super::meta;
 use crate::cluster::validate::Valid;
-use crate::names::{ADMIN_PORT, HEALTH_PORT, PEER_PORT};
+use crate::names::OWN_PORTS;
 
 /// Listeners whose addresses are learnt after start.
 pub fn outside_listeners(valid: &Valid) -> impl Iterator<Item = &Listener> {
@@ -41,11 +41,8 @@ fn port(name: &str, number: i32) -> ServicePort {
 
 /// Names for each pod. Brokers must find each other before they are ready.
 fn brokers(valid: &Valid, owner: &OwnerReference) -> Service {
-    let mut ports = vec![
-        port("peer", i32::from(PEER_PORT)),
-        port("admin", i32::from(ADMIN_PORT)),
-        port("health", i32::from(HEALTH_PORT)),
-    ];
+    let own = OWN_PORTS.iter().map(|(name, n)| port(name, i32::from(*n)));
+    let mut ports: Vec<ServicePort> = own.collect();
     ports.extend(valid.spec.listeners.iter().map(|l| port(&l.name, l.port)));
     Service {
         metadata: meta(valid, owner, valid.names.brokers_service()),
@@ -85,12 +82,35 @@ fn service_type(listener: &Listener) -> &'static str {
     }
 }
 
+/// Metadata of a Service for clients outside.
+fn outside_meta(
+    valid: &Valid,
+    owner: &OwnerReference,
+    listener: &Listener,
+    name: String,
+) -> ObjectMeta {
+    let annotations = &listener.annotations;
+    ObjectMeta {
+        annotations: (!annotations.is_empty()).then(|| annotations.clone()),
+        ..meta(valid, owner, name)
+    }
+}
+
+fn traffic_policy(listener: &Listener) -> Option<String> {
+    let policy = match listener.external_traffic_policy? {
+        ExternalTrafficPolicy::Cluster => "Cluster",
+        ExternalTrafficPolicy::Local => "Local",
+    };
+    Some(policy.to_owned())
+}
+
 /// Where clients outside begin.
 fn outside_bootstrap(valid: &Valid, owner: &OwnerReference, listener: &Listener) -> Service {
     let name = valid.names.listener_bootstrap_service(&listener.name);
     Service {
-        metadata: meta(valid, owner, name),
+        metadata: outside_meta(valid, owner, listener, name),
         spec: Some(ServiceSpec {
+            external_traffic_policy: traffic_policy(listener),
             ports: Some(vec![port(&listener.name, listener.port)]),
             publish_not_ready_addresses: Some(false),
             selector: Some(valid.names.selector()),
@@ -111,8 +131,9 @@ fn outside(valid: &Valid, owner: &OwnerReference, listener: &Listener, ordinal: 
     let selector = BTreeMap::from([(pod.0.to_owned(), pod.1)]);
     let name = valid.names.listener_service(&listener.name, ordinal);
     Service {
-        metadata: meta(valid, owner, name),
+        metadata: outside_meta(valid, owner, listener, name),
         spec: Some(ServiceSpec {
+            external_traffic_policy: traffic_policy(listener),
             ports: Some(vec![port(&listener.name, listener.port)]),
             publish_not_ready_addresses: Some(true),
             selector: Some(selector),

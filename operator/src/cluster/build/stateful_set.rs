@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use serde_json::json;
+use weir_crds::Listener;
 
 use super::meta;
 use crate::cluster::validate::Valid;
@@ -21,6 +22,8 @@ use crate::hash::digest;
 pub const INPUTS: &str = "weir.dev/inputs";
 /// Names the operator that rendered the template.
 pub const RENDER: &str = "weir.dev/render";
+/// The stamp of the restart that was asked for last when the template was written.
+pub const RESTARTED: &str = "weir.dev/restarted";
 /// Raised with every change of what the builders make of the same inputs. Such a change waits
 /// for the next restart that a user causes.
 const RENDER_VERSION: u32 = 1;
@@ -33,18 +36,26 @@ pub struct StatefulSetParts {
     pub template: PodTemplateSpec,
     pub inputs: String,
     pub render: String,
+    pub restarted: String,
 }
 
 /// Digest of everything in the spec from which the pod template is made.
 pub fn inputs_digest(valid: &Valid) -> String {
     let spec = &valid.spec;
+    let listeners = spec.listeners.iter().map(|listener| Listener {
+        // Matters of Services alone.
+        annotations: BTreeMap::new(),
+        external_traffic_policy: None,
+        ..listener.clone()
+    });
+    let listeners: Vec<Listener> = listeners.collect();
     let inputs = json!({
         "version": spec.version,
         "image": spec.image,
         "imagePullPolicy": spec.image_pull_policy,
         "resources": spec.resources,
         "racks": spec.racks,
-        "listeners": spec.listeners,
+        "listeners": listeners,
         "podTemplate": spec.pod_template,
     });
     digest(inputs.to_string().as_bytes())
@@ -64,6 +75,7 @@ pub fn build_stateful_set(
     metadata.annotations = Some(BTreeMap::from([
         (INPUTS.to_owned(), parts.inputs),
         (RENDER.to_owned(), parts.render),
+        (RESTARTED.to_owned(), parts.restarted),
     ]));
     StatefulSet {
         metadata,

@@ -1,6 +1,7 @@
 //! Every test asserts state and commands together.
 
 mod follower;
+mod furthest;
 mod high_watermark;
 mod isr;
 mod leader;
@@ -31,6 +32,7 @@ fn membership(leader: Option<BrokerId>, epochs: (i32, i32), isr: &[BrokerId]) ->
         min_isr: 2,
         live: [ME, TWO, THREE].map(|b| (b, epoch_of(b))).to_vec(),
         stopping: Vec::new(),
+        adding: Vec::new(),
     }
 }
 

@@ -6,6 +6,8 @@ use weir_api::{
 };
 use weir_core::group::{Claim, Join, Leave, Sync};
 
+use crate::group::backlog::GroupFigures;
+
 pub(in crate::group) type Reply<T> = oneshot::Sender<Result<T>>;
 
 /// What a coordinator is asked to do. A reply that is dropped means: it coordinates no more.
@@ -47,6 +49,12 @@ pub(in crate::group) enum Command {
     Describe {
         group: String,
         reply: Reply<GroupDescription>,
+    },
+    /// What is said of groups in a report about backlogs; `None`: no such group.
+    Figures {
+        groups: Vec<String>,
+        keep_offsets: bool,
+        reply: Reply<Vec<Option<GroupFigures>>>,
     },
     DeleteGroup {
         group: String,

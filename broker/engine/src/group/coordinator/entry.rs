@@ -9,6 +9,8 @@ pub(super) struct Entry {
     pub written: bool,
     /// When it wants to be woken, as it stands in the coordinator's index.
     pub deadline: Option<Millis>,
+    /// When somebody last asked that its offsets be kept, on the steady clock.
+    pub watched: Option<Millis>,
 }
 
 impl Entry {
@@ -18,6 +20,7 @@ impl Entry {
             offsets: Offsets::default(),
             written: false,
             deadline: None,
+            watched: None,
         }
     }
 

@@ -3,6 +3,10 @@ use weir_core::group::State;
 
 use super::Coordinator;
 
+/// How long offsets are kept after the last question of somebody who watches the group: longer
+/// than any of their pauses.
+const WATCH_HOLDS_MS: i64 = 3_600_000;
+
 impl Coordinator {
     /// Deletes what nobody has needed for the retention time: offsets, and with the last of them
     /// a group without members.
@@ -13,6 +17,14 @@ impl Coordinator {
         let settings = self.settings();
         for (id, entry) in &mut self.groups {
             entry.group.configure(settings);
+            // Where nobody consumes because a scaler went down to zero, the offsets say where it
+            // goes on.
+            if entry
+                .watched
+                .is_some_and(|at| now.steady.since(at) < WATCH_HOLDS_MS)
+            {
+                continue;
+            }
             let keys = entry.group.expired_offsets(now, &entry.offsets);
             let all = keys.len() == entry.offsets.keys().len();
             if all && entry.group.state() == State::Empty && entry.group.is_idle() {

@@ -58,6 +58,7 @@ pub(super) async fn load(
                 offsets,
                 written,
                 deadline: None,
+                watched: None,
             },
         ))
     };

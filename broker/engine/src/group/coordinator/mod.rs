@@ -10,6 +10,7 @@ mod admin;
 mod command;
 mod entry;
 mod expiry;
+mod figures;
 mod load;
 mod members;
 mod offsets;
@@ -196,6 +197,13 @@ impl Coordinator {
             }
             Command::Describe { group, reply } => {
                 let _ = reply.send(self.describe(&group));
+            }
+            Command::Figures {
+                groups,
+                keep_offsets,
+                reply,
+            } => {
+                let _ = reply.send(Ok(self.figures(&groups, keep_offsets)));
             }
             Command::DeleteGroup { group, reply } => self.delete_group(&group, reply),
             Command::DeleteOffsets {

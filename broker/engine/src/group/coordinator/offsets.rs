@@ -263,7 +263,7 @@ fn committed(offset: CommitOffset, now: Time) -> (OffsetKey, Committed) {
         leader_epoch: offset.leader_epoch,
         metadata: offset.metadata,
         committed_at: now.unix,
-        expires_at: None,
+        expires_at: offset.retention_ms.map(|ms| now.unix.plus(ms)),
     };
     let TopicPartitionName { topic, index } = offset.partition;
     (OffsetKey { topic, index }, committed)

@@ -83,14 +83,13 @@ fn offset_values_have_kafkas_bytes_in_every_version() {
         expires_at: Some(Millis(6)),
         ..bare.clone()
     };
+    let v1 = b"\0\x01\0\0\0\0\0\0\x04\xd2\0\x01m\0\0\0\0\x01\x02\x03\x04\0\0\0\0\0\0\0\x06";
+    assert_eq!(&write_offset(&expiring).expect("fits")[..], v1);
     let table: [(&'static [u8], Committed); 5] = [
         (v3, committed()),
         (b"\0\0\0\0\0\0\0\0\x04\xd2\0\x01m\0\0\0\0\x01\x02\x03\x04", bare.clone()),
         (b"\0\x02\0\0\0\0\0\0\x04\xd2\0\x01m\0\0\0\0\x01\x02\x03\x04", bare.clone()),
-        (
-            b"\0\x01\0\0\0\0\0\0\x04\xd2\0\x01m\0\0\0\0\x01\x02\x03\x04\0\0\0\0\0\0\0\x06",
-            expiring,
-        ),
+        (v1, expiring),
         (
             b"\0\x01\0\0\0\0\0\0\x04\xd2\0\x01m\0\0\0\0\x01\x02\x03\x04\xff\xff\xff\xff\xff\xff\xff\xff",
             bare,

@@ -1,7 +1,8 @@
 mod admin;
 mod failover;
 mod members;
-mod memory;
+pub(super) mod memory;
 mod offsets;
+mod requests;
 mod topic;
 mod whole;

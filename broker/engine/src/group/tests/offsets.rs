@@ -189,3 +189,25 @@ async fn lag_is_counted_from_the_commit_or_the_log_start() {
         .expect("asked the coordinator");
     assert!(lag.is_empty(), "it leads none of them");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_offset_is_kept_as_long_as_its_commit_asked() {
+    let hour = Duration::from_secs(3_600);
+    let world = World::ready(1);
+    let groups = world.start(0, GroupsConfig::default());
+    let brief = CommitOffset {
+        retention_ms: Some(3_600_000),
+        ..commit("t", 0, 5)
+    };
+    commit_by_hand(&groups, "g", brief).await;
+    commit_by_hand(&groups, "g", commit("t", 1, 6)).await;
+    // Whoever leads next reads the time of expiry from the log.
+    world.lead(None);
+    world.lead(Some(0));
+    tokio::time::sleep(hour / 2).await;
+    assert_eq!(offset_of(&groups, "g", "t", 0).await, 5);
+    // Looked for every ten minutes.
+    tokio::time::sleep(hour / 2 + Duration::from_secs(1_300)).await;
+    assert_eq!(offset_of(&groups, "g", "t", 0).await, -1);
+    assert_eq!(offset_of(&groups, "g", "t", 1).await, 6);
+}

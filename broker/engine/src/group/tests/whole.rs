@@ -52,8 +52,10 @@ async fn start(path: &Path) -> Node {
     let quorum = Quorum::start(config, net.clone(), &router)
         .await
         .expect("starts");
+    let mut tuned = PartitionsConfig::new(BROKER);
+    tuned.compaction_check = Duration::from_millis(50);
     let partitions = Partitions::start(
-        PartitionsConfig::new(BROKER),
+        tuned,
         Arc::new(folder),
         recovered,
         net.clone(),
@@ -67,6 +69,7 @@ async fn start(path: &Path) -> Node {
             ..GroupConfig::default()
         },
         offsets_topic_partitions: 3,
+        offsets_topic_segment_bytes: 1 << 20,
         ..GroupsConfig::default()
     };
     let groups = Groups::start(
@@ -173,5 +176,65 @@ async fn groups_and_offsets_survive_a_restart_of_the_whole_broker() {
         .sync_group(&CALLER, sync_request("g", &joined, &[]))
         .await;
     assert_eq!(again.expect("still assigned").assignment, "all");
+    node.stop().await;
+}
+
+/// Bytes of the log files of `__consumer_offsets`.
+fn bytes_of_offsets(folder: &Path, node: &Node) -> u64 {
+    let image = node.quorum.image();
+    let topic = image.topic_by_name("__consumer_offsets").expect("created");
+    let folders = std::fs::read_dir(folder.join("partitions")).expect("a folder");
+    let of_topic = folders.flatten().filter(|f| {
+        let name = f.file_name();
+        name.to_string_lossy().starts_with(&topic.id.to_string())
+    });
+    let files = of_topic.flat_map(|f| std::fs::read_dir(f.path()).expect("a folder").flatten());
+    let logs = files.filter(|f| f.path().extension().is_some_and(|e| e == "log"));
+    logs.filter_map(|f| f.metadata().ok())
+        .map(|m| m.len())
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn committed_offsets_survive_the_compaction_of_their_log() {
+    let folder = TempDir::new().expect("a folder");
+    let node = start(folder.path()).await;
+    node.create_topic("t", 400).await;
+    eventually(|| node.groups.find_coordinator(&CALLER, "g")).await;
+
+    let joined = eventually(|| node.groups.join_group(&CALLER, join_request("g", ""))).await;
+    let assignments = [(joined.member.as_str(), "all")];
+    let sync = sync_request("g", &joined, &assignments);
+    node.groups.sync_group(&CALLER, sync).await.expect("synced");
+    // 1.6 MB a round.
+    let large = |index, offset| CommitOffset {
+        metadata: "x".repeat(4_000),
+        ..commit("t", index, offset)
+    };
+    for round in 1..=6 {
+        let offsets = (0..400).map(|index| large(index, round)).collect();
+        let outcomes = node
+            .groups
+            .commit_offsets(&CALLER, "g", 1, &joined.member, None, offsets)
+            .await;
+        assert_eq!(outcomes, Ok(vec![Ok(()); 400]));
+    }
+    let compacted = async {
+        while bytes_of_offsets(folder.path(), &node) > 5_000_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let compacted = tokio::time::timeout(Duration::from_secs(60), compacted).await;
+    assert!(
+        compacted.is_ok(),
+        "{}",
+        bytes_of_offsets(folder.path(), &node)
+    );
+    node.stop().await;
+
+    let node = start(folder.path()).await;
+    for index in 0..400 {
+        assert_eq!(node.offset(index).await, 6, "partition {index}");
+    }
     node.stop().await;
 }

@@ -39,6 +39,7 @@ impl Slot {
     fn fetched(&mut self, around: &mut Around, from: BrokerId, item: FetchedItem) -> AfterFetch {
         let epoch = item.epoch;
         if around.stopping
+            || self.damage.is_some()
             || self.replica.role()
                 != (Role::Follower {
                     leader: from,
@@ -146,8 +147,10 @@ impl Slot {
 
     /// The leader has nothing that ours could be continued with.
     fn start_over(&mut self, around: &mut Around, start: Offset) -> Result<Taken, StorageError> {
-        info!(partition = %self.id, end = %self.log.end(), %start,
-            "log emptied: the leader's begins elsewhere");
+        if self.log.start() != start || self.log.end() != start {
+            info!(partition = %self.id, end = %self.log.end(), %start,
+                "log emptied: the leader's begins elsewhere");
+        }
         self.log.reset(start)?;
         self.step(around, Event::Truncated { end: start });
         self.touch(around);

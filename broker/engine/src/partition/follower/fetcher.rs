@@ -11,6 +11,7 @@ use weir_types::{BrokerId, PartitionId};
 
 use super::super::commands::{FetchOutcome, FetchPosition, Fetched, FetchedItem, ShardCommand};
 use super::super::hub::Hub;
+use super::super::throttle::Limits;
 use super::super::wire::{self, FetchAnswer, FetchRequest, KIND_FETCH, KIND_POKE, SessionKey};
 use super::session::Session;
 use crate::peer::{Class, PeerError};
@@ -20,6 +21,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const POKE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How soon a throttled partition is looked at again: the limit may be another one by then.
+const THROTTLED_MAX: Duration = Duration::from_millis(500);
 
 /// What the shard wants fetched: the newest word on each partition.
 #[derive(Default)]
@@ -125,6 +128,7 @@ impl Fetcher {
             shard: u16::try_from(self.shard).unwrap_or(u16::MAX),
             number: self.number,
         };
+        self.hold_on();
         let (changes, removed) = self.session.take_changes(Instant::now());
         let wait = hub.config.fetch_wait;
         let body = wire::encode(&FetchRequest {
@@ -191,6 +195,7 @@ impl Fetcher {
             return;
         }
         let epochs: HashMap<_, _> = items.iter().map(|i| (i.partition, i.epoch)).collect();
+        let throttled = self.charge(&items);
         let (reply, applied) = oneshot::channel();
         let fetched = Fetched {
             leader: self.leader,
@@ -207,6 +212,51 @@ impl Fetcher {
             if let Some(epoch) = epochs.get(&id) {
                 self.session.applied(id, *epoch, after, now);
             }
+        }
+        if let Some(pause) = self.throttled_for().filter(|_| !throttled.is_empty()) {
+            for id in throttled {
+                self.session.hold(id, now + pause);
+            }
+        }
+    }
+
+    /// Counts the bytes of replicas that are being filled; which those are.
+    fn charge(&self, items: &[FetchedItem]) -> Vec<PartitionId> {
+        let image = self.hub.metadata.image();
+        let Some(limits) = Limits::of(&image, self.hub.config.broker, self.leader) else {
+            return Vec::new();
+        };
+        let now = self.hub.clock.now();
+        let mut throttled = Vec::new();
+        for item in items {
+            let counted = limits.counted(&image, item.partition);
+            if let FetchOutcome::Records { bytes, .. } = &item.outcome
+                && counted.any()
+                && !bytes.is_empty()
+            {
+                let throttle = &self.hub.throttle;
+                throttle.charge(&limits, now, counted, bytes.len());
+                throttled.push(item.partition);
+            }
+        }
+        throttled
+    }
+
+    /// How long nothing more may be asked for.
+    fn throttled_for(&self) -> Option<Duration> {
+        let image = self.hub.metadata.image();
+        let limits = Limits::of(&image, self.hub.config.broker, self.leader)?;
+        let pause = self.hub.throttle.pause(&limits, self.hub.clock.now())?;
+        Some(pause.min(THROTTLED_MAX))
+    }
+
+    /// Those whose pause is over pause again if others have used up the time meanwhile.
+    fn hold_on(&mut self) {
+        let now = Instant::now();
+        if self.session.is_release_due(now)
+            && let Some(pause) = self.throttled_for()
+        {
+            self.session.hold_on(now + pause);
         }
     }
 

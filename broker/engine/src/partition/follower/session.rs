@@ -10,7 +10,8 @@ use super::super::commands::{AfterFetch, FetchPosition};
 use super::super::wire::Change;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
-const PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Short: the leader may be one already and not know it yet, and writes wait for those in sync.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub(super) struct Session {
@@ -19,6 +20,8 @@ pub(super) struct Session {
     removed: HashSet<PartitionId>,
     /// Asked again after a pause.
     later: HashMap<PartitionId, Instant>,
+    /// Those of them that pause because too much came too fast.
+    held: HashSet<PartitionId>,
 }
 
 struct Target {
@@ -34,6 +37,7 @@ impl Session {
 
     pub(super) fn set(&mut self, id: PartitionId, to: Option<FetchPosition>) {
         self.later.remove(&id);
+        self.held.remove(&id);
         match to {
             Some(position) => {
                 self.targets.insert(
@@ -59,6 +63,7 @@ impl Session {
     pub(super) fn restart(&mut self) {
         self.removed.clear();
         self.later.clear();
+        self.held.clear();
         self.changed = self.targets.keys().copied().collect();
     }
 
@@ -69,6 +74,7 @@ impl Session {
             .extract_if(|_, at| *at <= now)
             .map(|(id, _)| id)
             .collect();
+        self.held.retain(|id| !due.contains(id));
         self.changed.extend(due);
         let targets = &self.targets;
         let change = |id: PartitionId| {
@@ -88,6 +94,27 @@ impl Session {
     /// When a pause ends.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.later.values().min().copied()
+    }
+
+    /// What changed in this partition is not said before `until`.
+    pub(super) fn hold(&mut self, id: PartitionId, until: Instant) {
+        if self.changed.remove(&id) {
+            self.held.insert(id);
+            self.later.insert(id, until);
+        }
+    }
+
+    /// Whether some partition is held no longer than to `now`.
+    pub(super) fn is_release_due(&self, now: Instant) -> bool {
+        let due = |id| self.later.get(id).is_some_and(|at| *at <= now);
+        self.held.iter().any(due)
+    }
+
+    /// Those that are held are held longer.
+    pub(super) fn hold_on(&mut self, until: Instant) {
+        for id in &self.held {
+            self.later.insert(*id, until);
+        }
     }
 
     /// The leader refused this partition under `epoch`.
@@ -193,6 +220,23 @@ mod tests {
         session.refused(id(1), LeaderEpoch(1), now);
         assert!(!session.is_empty());
         assert_eq!(session.next_due(), None);
+    }
+
+    #[test]
+    fn a_held_partition_says_nothing_before_its_time() {
+        let (mut session, now) = (Session::default(), Instant::now());
+        session.set(id(1), Some(at(1, 10)));
+        changed(&mut session, now);
+        session.applied(id(1), LeaderEpoch(1), AfterFetch::From(at(1, 15)), now);
+        let until = now + PAUSE_MAX;
+        session.hold(id(1), until);
+        assert_eq!(changed(&mut session, now), []);
+        assert!(!session.is_release_due(now) && session.is_release_due(until));
+        session.hold_on(until + PAUSE_MAX);
+        assert_eq!(changed(&mut session, until), []);
+        assert_eq!(changed(&mut session, until + PAUSE_MAX), [(1, 15)]);
+        session.hold(id(1), until);
+        assert_eq!(session.next_due(), None, "it has nothing to say");
     }
 
     #[test]

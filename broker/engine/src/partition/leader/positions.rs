@@ -91,7 +91,8 @@ impl Slot {
         let leads = Role::Leader {
             epoch: change.leader_epoch,
         };
-        if self.replica.role() != leads || change.offset > self.log.end() && !item.compare {
+        let beyond = change.offset > self.log.end() && !item.compare;
+        if self.replica.role() != leads || beyond || !self.replica.has_replica(follower) {
             return Verdict::Refused;
         }
         let verdict = if item.compare {

@@ -1,95 +1,29 @@
 //! Brokers in one process: real disks, real connections, and metadata that is decided on the spot.
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use weir_api::{Acks, Appended, Error, ProducePartition, ProduceRequest, Result, TopicRef};
+use weir_api::{Acks, Appended};
 use weir_core::cluster::{
-    ClusterCommand, ClusterReply, ConfigOp, ConfigResource, Image, NewTopic, Registration,
+    ClusterCommand, ClusterReply, ConfigOp, ConfigResource, NewTopic, Registration,
 };
-use weir_storage::{BatchBuilder, DataFolder, LogConfig, RealDisk, for_each_record};
-use weir_types::{BrokerEpoch, BrokerId, FolderId, Millis, Offset, PartitionId, TopicId};
+use weir_storage::{DataFolder, LogConfig, RealDisk};
+use weir_types::{BrokerId, FolderId, Millis, PartitionId, TopicId};
 
 use super::super::{MetadataLink, Partitions, PartitionsConfig, recover};
 use super::eventually;
+use super::metadata::{Link, Metadata};
+use super::records::produce;
 use crate::peer::{PeerNet, PeerRouter, serve};
-use crate::quorum::ProposeError;
 
 pub(super) const TOPIC: &str = "weather";
-
-/// The metadata of all brokers, decided by whoever asks first.
-pub(super) struct Metadata {
-    image: Mutex<Arc<Image>>,
-    links: Mutex<Vec<Arc<Link>>>,
-}
-
-/// One broker's view of it.
-pub(super) struct Link {
-    metadata: Arc<Metadata>,
-    broker: BrokerId,
-    epoch: BrokerEpoch,
-    images: watch::Sender<Arc<Image>>,
-    /// Neither hears nor is heard any more.
-    cut: AtomicBool,
-}
-
-impl Metadata {
-    pub(super) fn apply(&self, command: &ClusterCommand) -> ClusterReply {
-        self.try_apply(command).expect("a valid command")
-    }
-
-    fn try_apply(
-        &self,
-        command: &ClusterCommand,
-    ) -> std::result::Result<ClusterReply, ProposeError> {
-        let mut image = self.image.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, reply) = image.apply(command);
-        *image = Arc::new(next);
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        for link in links.iter().filter(|l| !l.cut.load(Ordering::SeqCst)) {
-            link.images.send_replace(Arc::clone(&image));
-        }
-        Ok(reply?)
-    }
-
-    pub(super) fn image(&self) -> Arc<Image> {
-        Arc::clone(&self.image.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[async_trait]
-impl MetadataLink for Link {
-    fn image(&self) -> Arc<Image> {
-        Arc::clone(&self.images.borrow())
-    }
-
-    fn subscribe(&self) -> watch::Receiver<Arc<Image>> {
-        self.images.subscribe()
-    }
-
-    fn broker_epoch(&self) -> Option<BrokerEpoch> {
-        Some(self.epoch)
-    }
-
-    async fn propose(
-        &self,
-        command: ClusterCommand,
-    ) -> std::result::Result<ClusterReply, ProposeError> {
-        if self.cut.load(Ordering::SeqCst) {
-            return Err(ProposeError::Unavailable("cut off".to_owned()));
-        }
-        self.metadata.try_apply(&command)
-    }
-}
 
 pub(super) struct TestBroker {
     pub(super) partitions: Partitions,
@@ -113,11 +47,7 @@ impl TestCluster {
 
     pub(super) async fn start_tuned(count: i32, tune: fn(&mut PartitionsConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let image = Mutex::new(Arc::new(Image::default()));
-        let metadata = Arc::new(Metadata {
-            image,
-            links: Mutex::default(),
-        });
+        let metadata = Arc::new(Metadata::default());
         metadata.apply(&ClusterCommand::Form {
             cluster_id: "test".to_owned(),
         });
@@ -154,22 +84,16 @@ impl TestCluster {
                 broker,
                 folder: folder_id,
                 incarnation: Uuid::new_v4(),
-                rack: None,
+                rack: Some(format!("rack-{id}")),
                 peer_address: listener.local_addr().expect("an address").to_string(),
-                listeners: Vec::new(),
+                listeners: vec![super::nearest::listener()],
                 clean: folder.was_clean(),
                 ineligible: recovered.ineligible.clone(),
             }));
         let ClusterReply::Registered(epoch) = reply else {
             panic!("not registered: {reply:?}")
         };
-        let link = Arc::new(Link {
-            metadata: Arc::clone(&self.metadata),
-            broker,
-            epoch,
-            images: watch::channel(self.metadata.image()).0,
-            cut: AtomicBool::new(false),
-        });
+        let link = Metadata::link(&self.metadata, epoch);
         let router = Arc::new(PeerRouter::new());
         let mut config = PartitionsConfig::new(broker);
         config.shards = 2;
@@ -183,11 +107,6 @@ impl TestCluster {
             .expect("threads to start");
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(serve(listener, router, stopped));
-        self.metadata
-            .links
-            .lock()
-            .expect("no panic")
-            .push(Arc::clone(&link));
         self.metadata
             .apply(&ClusterCommand::Unfence { broker, epoch });
         self.brokers[index] = Some(TestBroker {
@@ -206,16 +125,21 @@ impl TestCluster {
             .partitions
     }
 
+    pub(super) fn link(&self, id: i32) -> &Link {
+        let index = usize::try_from(id).expect("an index");
+        &self.brokers[index].as_ref().expect("a running broker").link
+    }
+
     /// It is gone for the others, and knows nothing of it. What is left of it is handed back.
     pub(super) async fn cut_off(&mut self, id: i32) -> TestBroker {
         let index = usize::try_from(id).expect("an index");
-        let broker = self.brokers[index].take().expect("a running broker");
-        broker.link.cut.store(true, Ordering::SeqCst);
-        broker.stop.send_replace(true);
-        let (id, epoch) = (broker.link.broker, broker.link.epoch);
+        let taken = self.brokers[index].take().expect("a running broker");
+        taken.link.cut();
+        taken.stop.send_replace(true);
+        let (broker, epoch) = (BrokerId(id), taken.link.epoch);
         self.metadata
-            .apply(&ClusterCommand::Fence { broker: id, epoch });
-        broker
+            .apply(&ClusterCommand::Fence { broker, epoch });
+        taken
     }
 
     /// An orderly stop.
@@ -294,85 +218,5 @@ impl Drop for TestCluster {
         for broker in self.brokers.iter().flatten() {
             broker.partitions.hub.stopping.send_replace(true);
         }
-    }
-}
-
-pub(super) fn batch(values: &[&str]) -> Bytes {
-    let mut builder = BatchBuilder::new();
-    for value in values {
-        builder.push(1_000, Some(b"k"), Some(value.as_bytes()));
-    }
-    builder.build()
-}
-
-pub(super) fn by_name() -> TopicRef {
-    TopicRef::Name(TOPIC.to_owned())
-}
-
-pub(super) fn request(index: i32, records: Bytes, acks: Acks, timeout: Duration) -> ProduceRequest {
-    let partitions = vec![ProducePartition {
-        topic: by_name(),
-        index,
-        records,
-    }];
-    ProduceRequest {
-        acks,
-        timeout,
-        transactional_id: None,
-        partitions,
-    }
-}
-
-pub(super) async fn produce(
-    broker: &Partitions,
-    index: i32,
-    records: Bytes,
-    acks: Acks,
-) -> Result<Appended> {
-    let request = request(index, records, acks, Duration::from_secs(10));
-    let produced = broker.submit(request).await;
-    produced.await.pop().expect("one partition")
-}
-
-/// Produces once the broker leads.
-pub(super) async fn produce_when_led(
-    broker: &Partitions,
-    index: i32,
-    records: Bytes,
-    acks: Acks,
-) -> Appended {
-    eventually("a led partition", async || {
-        match produce(broker, index, records.clone(), acks).await {
-            Ok(appended) => Some(appended),
-            Err(
-                Error::NotLeader { .. }
-                | Error::UnknownTopicOrPartition
-                | Error::LeaderNotAvailable,
-            ) => None,
-            Err(error) => panic!("refused: {error}"),
-        }
-    })
-    .await
-}
-
-/// Every value of a partition, from `from` up to the high watermark.
-pub(super) async fn values(broker: &Partitions, id: PartitionId, from: Offset) -> Vec<String> {
-    let mut values = Vec::new();
-    let mut next = from;
-    loop {
-        let (bytes, high_watermark) = broker.read(id, next, 1 << 20).await.expect("readable");
-        if bytes.is_empty() {
-            assert!(next >= high_watermark, "a hole at {next}");
-            return values;
-        }
-        for_each_record(&bytes, |_, record| {
-            let offset = Offset(record.offset);
-            if offset >= next {
-                let value = record.value.unwrap_or_default();
-                values.push(String::from_utf8(value.to_vec()).expect("text"));
-                next = offset.plus(1);
-            }
-        })
-        .expect("sound batches");
     }
 }

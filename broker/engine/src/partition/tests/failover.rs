@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use weir_api::{Acks, Error};
 use weir_core::replica::ReplicaConfig;
-use weir_storage::for_each_record;
 use weir_types::{Offset, PartitionId};
 
-use super::super::Partitions;
-use super::cluster::{TestCluster, batch, produce, values};
+use super::cluster::TestCluster;
 use super::eventually;
+use super::records::{all_on_disk, batch, produce, request, values};
 
 /// Writes numbered values until told to stop; gives those that were acknowledged.
 async fn write_numbers(
@@ -64,7 +63,7 @@ async fn what_a_cut_off_leader_wrote_alone_is_cut_when_it_returns() {
     // It does not know yet that it leads no more; nobody follows it any more.
     let alone = produce(&zombie.partitions, 0, batch(&["alone"]), Acks::Leader).await;
     assert_eq!(alone.map(|a| a.base_offset), Ok(Offset(10)));
-    let request = super::cluster::request(
+    let request = request(
         0,
         batch(&["never"]),
         Acks::All,
@@ -100,24 +99,6 @@ async fn what_a_cut_off_leader_wrote_alone_is_cut_when_it_returns() {
     .await;
     let on_disk = all_on_disk(cluster.broker(dead), id);
     assert_eq!(on_disk, expected);
-}
-
-/// Whatever the replica holds, committed or not.
-fn all_on_disk(broker: &Partitions, id: PartitionId) -> Vec<String> {
-    let replica = broker.hub.table.get(id).expect("a replica");
-    let (mut next, mut values) = (replica.start(), Vec::new());
-    while next < replica.end() {
-        let read = replica
-            .reader
-            .read_bytes(next, replica.end(), 1 << 20, true);
-        for_each_record(&read.expect("readable"), |_, record| {
-            let value = record.value.unwrap_or_default();
-            values.push(String::from_utf8_lossy(&value).into_owned());
-            next = Offset(record.offset).plus(1);
-        })
-        .expect("sound batches");
-    }
-    values
 }
 
 #[tokio::test(flavor = "multi_thread")]

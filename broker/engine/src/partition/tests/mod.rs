@@ -1,9 +1,18 @@
 //! Partitions of one broker, and of three.
 
+mod acks;
 mod cluster;
+mod damage;
+mod failed;
 mod failover;
+mod log_ends;
+mod metadata;
+mod moves;
+mod nearest;
 mod reads;
+mod records;
 mod replication;
+mod upkeep;
 mod whole;
 mod writes;
 

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 use weir_api::{
-    Acks, Error, FetchPartition, FetchRequest, FetchedPartition, Isolation, OffsetSpec,
+    Acks, Error, FetchPartition, FetchRequest, FetchedPartition, Isolation, OffsetSpec, ReadFrom,
 };
 use weir_types::{LeaderEpoch, Offset};
 
 use super::super::Partitions;
-use super::cluster::{TestCluster, batch, by_name, produce, produce_when_led};
+use super::cluster::TestCluster;
+use super::records::{batch, by_name, produce, produce_when_led};
 
 fn part(offset: i64) -> FetchPartition {
     FetchPartition {
@@ -26,6 +27,7 @@ fn fetch(min_bytes: usize, wait: Duration, partitions: Vec<FetchPartition>) -> F
         min_bytes,
         max_bytes: 1 << 20,
         isolation: Isolation::ReadUncommitted,
+        read_from: ReadFrom::Leader,
         partitions,
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use weir_api::{Acks, Error};
 use weir_types::{Offset, PartitionId};
 
-use super::cluster::{TestCluster, batch, by_name, produce, values};
+use super::cluster::TestCluster;
 use super::eventually;
+use super::records::{batch, by_name, produce, values};
 
 fn index(cluster: &TestCluster, id: PartitionId) -> i32 {
     cluster.leader_of(id).expect("a leader").0

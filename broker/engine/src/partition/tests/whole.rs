@@ -14,8 +14,9 @@ use weir_storage::{DataFolder, LogConfig, RealDisk};
 use weir_types::{BrokerId, Millis, Offset, PartitionId, TopicId};
 
 use super::super::{Partitions, PartitionsConfig, recover};
-use super::cluster::{TOPIC, batch, produce, values};
+use super::cluster::TOPIC;
 use super::eventually;
+use super::records::{batch, produce, values};
 use crate::peer::{PeerNet, PeerRouter, serve};
 use crate::quorum::{Quorum, QuorumConfig, QuorumTiming};
 

@@ -9,8 +9,9 @@ use weir_types::{BrokerId, LeaderEpoch, Millis, Offset, PartitionId};
 
 use super::super::recover;
 
-use super::cluster::{TestCluster, batch, by_name, produce, produce_when_led, request, values};
+use super::cluster::TestCluster;
 use super::eventually;
+use super::records::{batch, by_name, produce, produce_when_led, request, values};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_get_offsets_in_order_and_are_read_back() {
@@ -53,23 +54,6 @@ async fn requests_submitted_in_turn_are_appended_in_turn() {
         syncs < 200,
         "{syncs} syncs: writes were not committed in groups"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_acks_nothing_is_awaited() {
-    let cluster = TestCluster::start(1).await;
-    let topic = cluster.create(1, 1, &[]);
-    let broker = cluster.broker(0);
-    produce_when_led(broker, 0, batch(&["a"]), Acks::All).await;
-    let appended = produce(broker, 0, batch(&["b"]), Acks::None)
-        .await
-        .expect("no answer to wait for");
-    assert_eq!(appended.base_offset, Offset(-1));
-    let id = PartitionId::new(topic, 0);
-    eventually("the write", async || {
-        (broker.bounds(id)?.1 == Offset(2)).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,30 +276,4 @@ async fn async_logs_are_known_as_such_before_the_metadata_is() {
     drop(after_stop);
     let after_crash = recover(&open(), |_| LogConfig::default()).expect("readable");
     assert_eq!(after_crash.ineligible, [id]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_failed_is_served_no_more_and_not_marked_clean() {
-    let mut cluster = TestCluster::start(1).await;
-    let topic = cluster.create(1, 1, &[]);
-    let broker = cluster.broker(0);
-    produce_when_led(broker, 0, batch(&["a"]), Acks::All).await;
-    let mut fatal = broker.fatal();
-    broker.hub.fail("fdatasync failed".to_owned());
-    let reason = fatal
-        .wait_for(Option::is_some)
-        .await
-        .expect("a reason")
-        .clone();
-    assert_eq!(reason.as_deref(), Some("fdatasync failed"));
-    let refused = eventually("the shards to stop", async || {
-        produce(broker, 0, batch(&["b"]), Acks::All).await.err()
-    })
-    .await;
-    assert_eq!(refused, Error::Storage("fdatasync failed".to_owned()));
-    assert_eq!(broker.bounds(PartitionId::new(topic, 0)), None);
-    cluster.stop_broker(0).await;
-    let path = cluster.folder(0);
-    let folder = DataFolder::open(RealDisk, path, BrokerId(0), Millis(0)).expect("a folder");
-    assert!(!folder.was_clean());
 }

@@ -15,7 +15,13 @@ use weir_types::{BrokerEpoch, BrokerId, FolderId, PartitionId, TopicId};
 use super::{ProposeError, Quorum, QuorumConfig, QuorumError, QuorumTiming};
 use crate::peer::{PeerNet, PeerRouter, serve};
 
+mod full;
+mod golden;
+mod heirs;
+mod joining;
 mod one;
+mod removal;
+mod storage;
 mod three;
 
 const WAIT: Duration = Duration::from_secs(60);
@@ -27,6 +33,7 @@ fn timing() -> QuorumTiming {
         election: (Duration::from_millis(800), Duration::from_millis(1500)),
         broker_heartbeat: Duration::from_millis(100),
         session_timeout: Duration::from_secs(5),
+        election_wait: Duration::from_secs(2),
         leader_imbalance_check: Duration::from_millis(300),
         duplicate_patience: Duration::from_secs(2),
         snapshot_every: 5000,

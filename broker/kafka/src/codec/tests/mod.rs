@@ -3,5 +3,6 @@
 mod bad_input;
 mod generate;
 mod round_trip;
+mod versions;
 
 pub(crate) use generate::Gen;

@@ -7,7 +7,7 @@ use std::{
 use weir_api::*;
 use weir_types::*;
 
-use super::fake::FakeEngine;
+use super::fake::{FakeEngine, partition_view};
 
 #[async_trait]
 impl Engine for FakeEngine {
@@ -27,6 +27,7 @@ impl Engine for FakeEngine {
             }],
             fenced: self.alone && id == 2,
             stopping: false,
+            voter: true,
         };
         let port = self.port.load(Ordering::Relaxed);
         ClusterView {
@@ -44,16 +45,9 @@ impl Engine for FakeEngine {
             TopicRef::Name(wanted) => wanted == *name,
             TopicRef::Id(wanted) => wanted == *id,
         })?;
-        let partition = |index| PartitionView {
-            index,
-            leader: Some(BrokerId(if index == self.led_elsewhere { 2 } else { 1 })),
-            leader_epoch: LeaderEpoch(7),
-            partition_epoch: PartitionEpoch(1),
-            replicas: vec![BrokerId(1), BrokerId(2)],
-            isr: vec![BrokerId(1)],
-            elr: vec![],
-            last_leader: None,
-            offline: vec![],
+        let partition = |index| {
+            let leader = if index == self.led_elsewhere { 2 } else { 1 };
+            partition_view(index, leader)
         };
         let count = state.partitions.get(id).copied().unwrap_or(0);
         Some(TopicView {
@@ -67,10 +61,8 @@ impl Engine for FakeEngine {
 
     fn topics(&self) -> Vec<TopicView> {
         let names: Vec<String> = self.state().topics.keys().cloned().collect();
-        names
-            .into_iter()
-            .filter_map(|name| self.topic(&TopicRef::Name(name)))
-            .collect()
+        let names = names.into_iter().map(TopicRef::Name);
+        names.filter_map(|name| self.topic(&name)).collect()
     }
 
     async fn await_version(&self, _: u64, _: Duration) -> Result<()> {
@@ -173,6 +165,7 @@ impl Engine for FakeEngine {
         before: Offset,
         _: Duration,
     ) -> Result<Offset> {
+        self.gate().await;
         let key = self.find(topic, index)?;
         let mut state = self.state();
         let log = state
@@ -200,6 +193,7 @@ impl Engine for FakeEngine {
         validate_only: bool,
         _: Duration,
     ) -> Result<TopicView> {
+        self.gate().await;
         let reference = TopicRef::Name(topic.name.clone());
         if self.topic(&reference).is_some() {
             return Err(Error::TopicExists);
@@ -278,8 +272,8 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    async fn elect_preferred(&self, _: Option<Vec<(TopicRef, i32)>>) -> Result<u32> {
-        Ok(1)
+    async fn elect_preferred(&self, asked: Option<Vec<(TopicRef, i32)>>) -> Result<u32> {
+        self.elect(asked)
     }
 
     async fn find_coordinator(&self, _: &Caller, group: &str) -> Result<BrokerId> {
@@ -366,12 +360,7 @@ impl Engine for FakeEngine {
         _: Option<&str>,
         offsets: Vec<CommitOffset>,
     ) -> Result<Vec<Result<()>>> {
-        let mut state = self.state();
-        let results = offsets.iter().map(|_| Ok(())).collect();
-        state
-            .offsets
-            .extend(offsets.into_iter().map(|o| (o.partition, o.offset.0)));
-        Ok(results)
+        Ok(self.commit(offsets))
     }
 
     async fn committed_offsets(
@@ -414,11 +403,8 @@ impl Engine for FakeEngine {
     }
 
     async fn delete_group(&self, _: &Caller, group: &str) -> Result<()> {
-        if group == "busy" {
-            Err(Error::NonEmptyGroup)
-        } else {
-            Ok(())
-        }
+        let idle = group != "busy";
+        idle.then_some(()).ok_or(Error::NonEmptyGroup)
     }
 
     async fn delete_offsets(
@@ -427,10 +413,8 @@ impl Engine for FakeEngine {
         _: &str,
         partitions: Vec<TopicPartitionName>,
     ) -> Result<Vec<Result<()>>> {
-        let delete = |p: TopicPartitionName| match p.index {
-            0 => Ok(()),
-            _ => Err(Error::GroupSubscribedToTopic),
-        };
+        let known = |p: TopicPartitionName| (p.index == 0).then_some(());
+        let delete = |p| known(p).ok_or(Error::GroupSubscribedToTopic);
         Ok(partitions.into_iter().map(delete).collect())
     }
 
@@ -456,6 +440,10 @@ impl Engine for FakeEngine {
 
     async fn set_listeners(&self, _: BrokerId, _: Vec<ListenerView>) -> Result<()> {
         Ok(())
+    }
+
+    fn placement(&self) -> &dyn Placement {
+        self
     }
 
     async fn unregister(&self, _: BrokerId) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{
         atomic::{AtomicU16, AtomicU64, Ordering},
     },
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Barrier, Notify, Semaphore};
 use uuid::Uuid;
 use weir_api::*;
 use weir_types::*;
@@ -31,6 +31,12 @@ pub struct FakeEngine {
     /// Partitions of this index are led by broker 2.
     pub led_elsewhere: i32,
     pub fetches_begun: AtomicU64,
+    /// Makers of topics and deleters of records wait until so many are here.
+    pub meeting: Option<Barrier>,
+    /// What each election was asked for.
+    pub elections: Mutex<Vec<Vec<i32>>>,
+    /// Most leaders that one election changes.
+    pub elects_max: usize,
     /// Broker 2 is fenced.
     pub alone: bool,
     pub port: AtomicU16,
@@ -45,6 +51,8 @@ pub struct State {
     pub partitions: HashMap<TopicId, i32>,
     pub configs: BTreeMap<String, String>,
     pub offsets: BTreeMap<TopicPartitionName, i64>,
+    /// Of the last commit.
+    pub retention_ms: Option<i64>,
     pub assignment: bytes::Bytes,
     pub generation: i32,
 }
@@ -57,6 +65,9 @@ impl Default for FakeEngine {
             submitted: Mutex::default(),
             led_elsewhere: 1000,
             fetches_begun: AtomicU64::new(0),
+            meeting: None,
+            elections: Mutex::default(),
+            elects_max: usize::MAX,
             alone: false,
             port: AtomicU16::new(0),
             state: Mutex::default(),
@@ -102,6 +113,36 @@ impl FakeEngine {
         Ok((view.id, index))
     }
 
+    pub async fn gate(&self) {
+        if let Some(meeting) = &self.meeting {
+            meeting.wait().await;
+        }
+    }
+
+    pub fn elect(&self, asked: Option<Vec<(TopicRef, i32)>>) -> Result<u32> {
+        let indexes: Vec<i32> = asked
+            .into_iter()
+            .flatten()
+            .map(|(_, index)| index)
+            .collect();
+        let changed = indexes.len().min(self.elects_max);
+        self.elections
+            .lock()
+            .expect("no test panics in here")
+            .push(indexes);
+        u32::try_from(changed).map_err(|why| Error::Internal(why.to_string()))
+    }
+
+    pub fn commit(&self, offsets: Vec<CommitOffset>) -> Vec<Result<()>> {
+        let mut state = self.state();
+        let results = offsets.iter().map(|_| Ok(())).collect();
+        for offset in offsets {
+            state.retention_ms = offset.retention_ms;
+            state.offsets.insert(offset.partition, offset.offset.0);
+        }
+        results
+    }
+
     pub fn append(&self, partition: &ProducePartition) -> Result<Appended> {
         let key = self.find(&partition.topic, partition.index)?;
         let mut state = self.state();
@@ -128,6 +169,7 @@ impl FakeEngine {
             log_start: Offset(-1),
             diverging: None,
             leader: None,
+            preferred: None,
             records: RecordSlice::EMPTY,
         };
         let found = self.find(&ask.topic, ask.index);
@@ -150,5 +192,22 @@ impl FakeEngine {
             Err(error) => got.error = Some(error),
         }
         got
+    }
+}
+
+/// A partition on brokers 1 and 2, of which 1 is in sync.
+pub fn partition_view(index: i32, leader: i32) -> PartitionView {
+    PartitionView {
+        index,
+        leader: Some(BrokerId(leader)),
+        leader_epoch: LeaderEpoch(7),
+        partition_epoch: PartitionEpoch(1),
+        replicas: vec![BrokerId(1), BrokerId(2)],
+        isr: vec![BrokerId(1)],
+        elr: vec![],
+        last_leader: None,
+        offline: vec![],
+        adding: vec![],
+        removing: vec![],
     }
 }

@@ -6,7 +6,7 @@ mod fake;
 mod log;
 
 pub use client::Client;
-pub use fake::{FakeEngine, Place};
+pub use fake::{FakeEngine, Place, partition_view};
 
 use std::sync::Arc;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};

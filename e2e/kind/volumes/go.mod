@@ -1,0 +1,3 @@
+module weir.dev/e2e/volumes
+
+go 1.26
