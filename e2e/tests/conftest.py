@@ -17,7 +17,7 @@ NAMESPACE = "e2e"
 ARTIFACTS = CACHE / "e2e"
 # Installing comes first, on an empty cluster; what only looks comes before what breaks things.
 ORDER = ["test_install", "test_upgrade", "test_bad_manifests", "test_topics", "test_gitops", "test_command_line", "test_consumers",
-         "test_scaler", "test_operator", "test_rolls", "test_balance", "test_scaling", "test_keeping", "test_volumes", "test_nodes", "test_spare", "test_faults"]
+         "test_scaler", "test_operator", "test_rolls", "test_balance", "test_scaling", "test_keeping", "test_volumes", "test_nodes", "test_spare", "test_crowded", "test_faults"]
 pauses = []
 
 

@@ -61,26 +61,53 @@ def test_a_broker_that_comes_back_takes_its_old_volume(keeping, tmp_path):
     account.check()
 
 
-def test_a_cluster_that_is_made_again_goes_on_with_its_volumes(keeping, tmp_path):
+def unmake(one):
+    """Deletes the resource; its claims are all that is left."""
+    before, identity = claims(one), one.get()["status"]["clusterId"]
+    one.kube.delete("queuecluster", one.name, NAMESPACE)
+    await_condition("no broker left", lambda: not one.pods(), 180, 0.5)
+    assert claims(one) == before
+    one.kube.await_status("topic", TOPIC, NAMESPACE, "False", "ClusterNotFound")
+    return before, identity
+
+
+@pytest.fixture
+def kept(keeping, tmp_path):
+    """Writes records, and gives what looks for them afterwards and writes some more."""
     load = Load(keeping.bootstrap(), TOPIC, tmp_path)
     with load.produce(records=RECORDS, rate=5_000) as producer:
         assert producer.result()["failed"] == 0
-    before, identity = claims(keeping), keeping.get()["status"]["clusterId"]
-    keeping.kube.delete("queuecluster", keeping.name, NAMESPACE)
-    await_condition("no broker left", lambda: not keeping.pods(), 180, 0.5)
-    assert claims(keeping) == before
-    keeping.kube.await_status("topic", TOPIC, NAMESPACE, "False", "ClusterNotFound")
 
+    def check(what):
+        # The port outside may be another one.
+        load.bootstrap = keeping.bootstrap()
+        with load.consume(timeout=180) as consumers:
+            found = consumers.result()
+        note(f"{what}: {RECORDS:,} acknowledged before, {found['lost']} lost")
+        assert found["good"] and found["lost"] == 0, found
+        again = Load(keeping.bootstrap(), TOPIC, tmp_path)
+        with again.produce(records=1_000, rate=1_000) as producer:
+            assert producer.result()["failed"] == 0
+    return check
+
+
+def test_a_cluster_that_is_made_again_goes_on_with_its_volumes(keeping, kept):
+    before, identity = unmake(keeping)
     make(keeping, replicas=4)
     assert keeping.get()["status"]["clusterId"] == identity
     assert claims(keeping) == before
     keeping.kube.await_ready("topic", TOPIC, NAMESPACE)
-    # The port outside may be another one.
-    load.bootstrap = keeping.bootstrap()
-    with load.consume(timeout=180) as check:
-        found = check.result()
-    note(f"a cluster deleted and made again on the volumes that were kept: {RECORDS:,} acknowledged before, {found['lost']} lost")
-    assert found["good"] and found["lost"] == 0, found
-    again = Load(keeping.bootstrap(), TOPIC, tmp_path)
-    with again.produce(records=1_000, rate=1_000) as producer:
-        assert producer.result()["failed"] == 0
+    kept("a cluster deleted and made again on the volumes that were kept")
+
+
+def test_a_cluster_that_is_made_again_smaller_moves_what_the_others_had(keeping, kept):
+    assert 3 in keeping.held(TOPIC)
+    before, identity = unmake(keeping)
+    make(keeping, replicas=3)
+    assert keeping.get()["status"]["clusterId"] == identity
+    await_condition("replicas on three alone", lambda: set(keeping.held(TOPIC)) == {0, 1, 2}, 300, 1)
+    keeping.await_settled(300)
+    keeping.await_in_sync(TOPIC)
+    assert claims(keeping) == before, "what nobody uses any more is kept too"
+    keeping.kube.await_ready("topic", TOPIC, NAMESPACE)
+    kept("a cluster of four deleted and made again with three")

@@ -37,13 +37,19 @@ def test_a_cordoned_node_gives_its_leaders_away_and_gets_them_back(schedulable, 
     await_condition(f"leaders back on broker {broker}", lambda: broker in cluster.leaders(topic), 420, 1)
 
 
+def drain(cluster, node):
+    """Refused while some pod has no controller, as those have that empty volumes for their provisioner."""
+    cluster.kube.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s", timeout=300)
+    return True
+
+
 def test_every_node_is_drained_in_turn_under_load(schedulable, cluster, topic, load):
     with load.produce(rate=RATE) as producer:
         producer.await_more(2 * RATE, 90)
         for broker, node in sorted(placed(cluster).items()):
             uid = cluster.pod(broker)["metadata"]["uid"]
             cluster.kube.kubectl("cordon", node)
-            cluster.kube.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s", timeout=300)
+            await_condition(f"{node} drained", lambda node=node: drain(cluster, node), 300, 1)
             assert uid not in {pod["metadata"]["uid"] for pod in cluster.pods().values()}
             cluster.kube.kubectl("uncordon", node)
             cluster.await_brokers(3, timeout=300)

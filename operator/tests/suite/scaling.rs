@@ -3,7 +3,7 @@
 
 use crate::support::filled::{brokers_of_set, claims, fill, held, nothing, set_replicas, status};
 use crate::support::flow::Flow;
-use crate::support::{CLAIMS, CLUSTER, PODS, World};
+use crate::support::{CLAIMS, CLUSTER, PODS, SET, World};
 use serde_json::json;
 
 #[tokio::test]
@@ -80,6 +80,32 @@ async fn the_highest_goes_first_and_leaves_its_claim() {
     assert_eq!(told("cordon"), ["cordon 4", "cordon 3"]);
     assert_eq!(told("remove"), ["remove 4", "remove 3"]);
     assert_eq!(world.reason(CLUSTER), "Ready");
+}
+
+/// Only volumes are left of four brokers, and a resource that asks for three.
+#[tokio::test]
+async fn a_cluster_that_is_made_again_smaller_moves_what_the_last_one_had() {
+    let flow = Flow {
+        brokers: 4,
+        begin: |world| {
+            fill(world, 4);
+            world.api.remove(SET);
+            for broker in 0..4 {
+                world.api.remove(&format!("{PODS}/demo-default-{broker}"));
+            }
+            world.edit(CLUSTER, |c| c["status"] = json!(null));
+            set_replicas(world, 3);
+        },
+        meanwhile: nothing,
+        done: |world| {
+            brokers_of_set(world) == 3
+                && claims(world) == ["0", "1", "2", "3"]
+                && world.brokers.state().known.len() == 3
+                && world.brokers.state().cordoned.is_empty()
+                && held(world, 3) == [12, 12, 12]
+        },
+    };
+    flow.survives().await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod balance;
 mod leave;
 mod progress;
 mod rebuild;
+mod recall;
 mod scale_in;
 mod view;
 
@@ -43,6 +44,11 @@ pub async fn advance(
         return Ok(None);
     };
     if let Some(verdict) = leave::advance(scene, spokesman, status).await? {
+        return Ok(Some(verdict));
+    }
+    if status.scaling.is_none()
+        && let Some(verdict) = recall::advance(scene, spokesman).await?
+    {
         return Ok(Some(verdict));
     }
     let shrinks = status.scaling.is_some() || scene.valid.spec.replicas < scene.replicas;
