@@ -8,6 +8,11 @@ pub struct ReplicaConfig {
     /// A follower that has not been caught up for longer leaves the ISR
     /// (`replica.lag.time.max.ms`).
     pub lag_ms_max: i64,
+    /// A follower outside the ISR that was caught up no longer ago than this is about to join, and
+    /// the high watermark waits for it: else one that is a round trip behind never would under
+    /// load. Shorter than `lag_ms_max`, for who needs longer (it is throttled, or was away) would
+    /// hold writes up all the while.
+    pub join_ms_max: i64,
     /// Pause before an ISR is proposed again after a refusal.
     pub retry_ms: i64,
     /// A proposal without an answer, or refused as stale without newer metadata, is made again
@@ -19,6 +24,7 @@ impl Default for ReplicaConfig {
     fn default() -> Self {
         Self {
             lag_ms_max: 30_000,
+            join_ms_max: 2_000,
             retry_ms: 200,
             proposal_ms_max: 10_000,
         }

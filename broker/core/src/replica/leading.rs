@@ -271,10 +271,10 @@ impl Leading {
                 .is_some_and(|p| p.additions.contains(&follower.id))
         };
         let about_to_join = || {
-            let (end, lag) = (around.log.end, around.config.lag_ms_max);
+            let lag = around.config.join_ms_max.min(around.config.lag_ms_max);
             follower.position().is_some()
                 && around.may_join(follower)
-                && follower.is_caught_up(around.now, end, lag)
+                && follower.is_caught_up(around.now, around.log.end, lag)
         };
         around.is_in_isr(follower.id) || proposed() || about_to_join()
     }

@@ -72,7 +72,8 @@ async fn reign(shared: &Arc<Shared>, node: &Node) {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        sessions.restart(&shared.image(), Instant::now());
+        let predecessor = shared.take_predecessor();
+        sessions.restart(&shared.image(), predecessor, Instant::now());
     }
     let mut image = shared.image.subscribe();
     let mut balanced = Instant::now();

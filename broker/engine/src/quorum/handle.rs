@@ -12,7 +12,7 @@ use weir_types::{BrokerEpoch, BrokerId, RaftNodeId};
 use super::join::{self, storage_error};
 use super::service::Service;
 use super::sessions::Sessions;
-use super::shared::{Node, Shared};
+use super::shared::{LeaderHeard, Node, Shared};
 use super::store::Store;
 use super::{ProposeError, QuorumConfig, QuorumError, controller, knock, lifecycle, propose, rpc};
 use crate::peer::{PeerNet, PeerRouter};
@@ -66,7 +66,7 @@ impl Quorum {
             failure: watch::Sender::default(),
             stop: watch::Sender::default(),
             sessions: Mutex::new(sessions),
-            leader_heard: Mutex::new(Instant::now()),
+            leader_heard: Mutex::new(LeaderHeard::nobody()),
             controller_wake: Notify::new(),
         });
         let identity = join::load_identity(&shared).await?;

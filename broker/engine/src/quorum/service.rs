@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use openraft::raft::AppendEntriesRequest;
 use openraft::storage::Snapshot;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
@@ -18,6 +19,7 @@ use super::rpc::{
     SnapshotPart, Who,
 };
 use super::shared::{Node, Shared};
+use super::types::Types;
 use super::{ProposeError, sessions::Heard};
 use crate::peer::{ConnectionId, PeerFault, PeerService};
 
@@ -199,8 +201,8 @@ impl PeerService for Service {
     ) -> Result<Bytes, PeerFault> {
         match kind {
             rpc::APPEND => {
-                let (node, request) = self.open(&body)?;
-                self.shared.note_leader();
+                let (node, request) = self.open::<AppendEntriesRequest<Types>>(&body)?;
+                self.shared.note_leader(request.vote.leader_id().voted_for);
                 rpc::encode(
                     &node
                         .raft

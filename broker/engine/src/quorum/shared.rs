@@ -1,7 +1,7 @@
 //! What every part of the quorum's shell holds in common.
 
 use openraft::ServerState;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use weir_core::cluster::Image;
@@ -34,10 +34,17 @@ pub struct Shared {
     pub stop: watch::Sender<bool>,
     /// What the controller knows of the brokers; meaningless elsewhere.
     pub sessions: Mutex<Sessions>,
-    /// When this node last heard from a leader of the quorum.
-    pub leader_heard: Mutex<Instant>,
+    pub leader_heard: Mutex<LeaderHeard>,
     /// Wakes the controller before its next tick.
     pub controller_wake: Notify,
+}
+
+/// When this node last heard from a leader of the quorum, and from which node; from none, as long
+/// as it has led itself since.
+#[derive(Clone, Copy)]
+pub struct LeaderHeard {
+    pub at: Instant,
+    pub node: Option<u64>,
 }
 
 /// This folder's place in its quorum.
@@ -45,6 +52,15 @@ pub struct Node {
     pub identity: Identity,
     pub raft: Raft,
     pub metrics: watch::Receiver<Metrics>,
+}
+
+impl LeaderHeard {
+    pub fn nobody() -> Self {
+        Self {
+            at: Instant::now(),
+            node: None,
+        }
+    }
 }
 
 impl Shared {
@@ -106,19 +122,33 @@ impl Shared {
             .map(|n| n.broker)
     }
 
-    pub fn note_leader(&self) {
-        *self
-            .leader_heard
+    pub fn note_leader(&self, node: u64) {
+        *self.leader_heard() = LeaderHeard {
+            at: Instant::now(),
+            node: Some(node),
+        };
+    }
+
+    /// Whose place this node takes as it begins to lead, and when it last heard of that broker.
+    pub fn take_predecessor(&self) -> Option<(BrokerId, Instant)> {
+        let LeaderHeard { at, node } = {
+            let mut heard = self.leader_heard();
+            let before = *heard;
+            heard.node = None;
+            before
+        };
+        Some((self.broker_of(node?)?, at))
+    }
+
+    fn leader_heard(&self) -> MutexGuard<'_, LeaderHeard> {
+        self.leader_heard
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long ago this node last heard from a leader.
     pub fn silence(&self) -> Duration {
-        self.leader_heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .elapsed()
+        self.leader_heard().at.elapsed()
     }
 
     /// Has the controller look whether that broker's process still lives.

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use weir_core::replica::ReplicaConfig;
 use weir_storage::{AppendError, Log, ReadError, StorageError, SyncDone, SyncJob};
 use weir_types::{BrokerId, LeaderEpoch, PartitionId};
 
@@ -24,6 +25,14 @@ use crate::message::Refusal;
 pub type PartitionLog = Log<SimDisk>;
 pub(crate) type Job = SyncJob<SimDisk>;
 pub(crate) type Done = SyncDone;
+
+/// Short, so that a run of two minutes sees many shrinks.
+const REPLICA: ReplicaConfig = ReplicaConfig {
+    lag_ms_max: 2_000,
+    join_ms_max: 1_000,
+    retry_ms: 100,
+    proposal_ms_max: 3_000,
+};
 
 /// Where every broker keeps its folder on its own disk.
 pub const FOLDER: &str = "/data";

@@ -2,20 +2,13 @@
 //! engine's shards do, with every wait for the disk an event of its own.
 
 use weir_core::cluster::AlterPartition;
-use weir_core::replica::{Command, Event, LogState, Membership, Replica, ReplicaConfig, Role};
+use weir_core::replica::{Command, Event, LogState, Membership, Replica, Role};
 use weir_types::{BrokerEpoch, BrokerId, LeaderEpoch, Millis, Offset, PartitionId};
 
 use super::out::{Effect, Out, Sight, Timer};
-use super::{Broken, Done, Job, PartitionLog};
+use super::{Broken, Done, Job, PartitionLog, REPLICA};
 use crate::message::{Fetch, Message, Node, Refusal};
 use crate::options::Plant;
-
-/// Short, so that a run of two minutes sees many shrinks.
-const REPLICA: ReplicaConfig = ReplicaConfig {
-    lag_ms_max: 2_000,
-    retry_ms: 100,
-    proposal_ms_max: 3_000,
-};
 
 /// What a shard knows of its surroundings while it takes one event.
 #[derive(Clone, Copy, Debug)]

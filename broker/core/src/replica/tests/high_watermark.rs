@@ -94,6 +94,31 @@ fn a_caught_up_live_replica_outside_the_isr_holds_it_back() {
 }
 
 #[test]
+fn who_was_caught_up_long_ago_does_not_hold_it_back() {
+    let mut f = Fixture::leading(100, &[ME, TWO]);
+    f.has(TWO, 100);
+    f.has(THREE, 40);
+    f.append(200);
+    f.sync(200);
+    assert_eq!(f.has(TWO, 200), [hw(200)]);
+    // Filled slowly: where the log ended seconds ago, and far from where it ends now.
+    f.now = f.now.plus(5_000);
+    assert_eq!(f.has(THREE, 100), []);
+    f.append(300);
+    f.sync(300);
+    assert_eq!(f.has(TWO, 300), [hw(300)]);
+    // From one fetch to the next: it is nearly there.
+    f.now = f.now.plus(10);
+    assert_eq!(f.has(THREE, 290), []);
+    f.now = f.now.plus(10);
+    f.append(400);
+    f.sync(400);
+    assert_eq!(f.has(THREE, 300), [propose(7, &[ME, TWO, THREE])]);
+    assert_eq!(f.has(TWO, 400), []);
+    assert_eq!(f.has(THREE, 400), [hw(400)]);
+}
+
+#[test]
 fn a_straggler_outside_the_isr_does_not_hold_it_back() {
     let mut f = Fixture::leading(100, &[ME, TWO]);
     f.has(THREE, 10);

@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use weir_types::{BrokerId, PartitionId};
+use weir_types::{BrokerId, Offset, PartitionId};
 
-use super::super::commands::{FetchOutcome, FetchPosition, Fetched, FetchedItem, ShardCommand};
+use super::super::commands::{
+    AfterFetch, FetchOutcome, FetchPosition, Fetched, FetchedItem, ShardCommand,
+};
 use super::super::hub::Hub;
-use super::super::throttle::Limits;
 use super::super::wire::{self, FetchAnswer, FetchRequest, KIND_FETCH, KIND_POKE, SessionKey};
+use super::pace::Pace;
 use super::session::Session;
 use crate::peer::{Class, PeerError};
 
@@ -21,8 +23,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const POKE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How soon a throttled partition is looked at again: the limit may be another one by then.
-const THROTTLED_MAX: Duration = Duration::from_millis(500);
 
 /// What the shard wants fetched: the newest word on each partition.
 #[derive(Default)]
@@ -59,6 +59,7 @@ struct Fetcher {
     shard: usize,
     inbox: Arc<FetcherInbox>,
     session: Session,
+    pace: Pace,
     /// Grows with every new session.
     number: u64,
     fresh: bool,
@@ -70,6 +71,7 @@ pub(super) async fn run(hub: Arc<Hub>, leader: BrokerId, shard: usize, inbox: Ar
     // Sessions of an earlier process under the same broker epoch have lower numbers.
     let number = u64::try_from(super::super::clock::unix_now().0).unwrap_or(0) << 16;
     let fetcher = Fetcher {
+        pace: Pace::new(Arc::clone(&hub), leader),
         hub,
         leader,
         shard,
@@ -195,7 +197,7 @@ impl Fetcher {
             return;
         }
         let epochs: HashMap<_, _> = items.iter().map(|i| (i.partition, i.epoch)).collect();
-        let throttled = self.charge(&items);
+        let mut throttled = self.pace.charge(&items);
         let (reply, applied) = oneshot::channel();
         let fetched = Fetched {
             leader: self.leader,
@@ -209,54 +211,30 @@ impl Fetcher {
         };
         let now = Instant::now();
         for (id, after) in applied {
+            // Who has all that is committed is about to be in sync: writes wait for it from then
+            // on, so it is not made to wait itself (as Kafka's replicas without a lag are not).
+            if let AfterFetch::From(position) = &after {
+                let behind = |mark: Offset| position.offset < mark;
+                throttled.retain(|one, mark| *one != id || behind(*mark));
+            }
             if let Some(epoch) = epochs.get(&id) {
                 self.session.applied(id, *epoch, after, now);
             }
         }
-        if let Some(pause) = self.throttled_for().filter(|_| !throttled.is_empty()) {
-            for id in throttled {
+        if let Some(pause) = self.pace.pause().filter(|_| !throttled.is_empty()) {
+            for id in throttled.into_keys() {
                 self.session.hold(id, now + pause);
             }
         }
-    }
-
-    /// Counts the bytes of replicas that are being filled; which those are.
-    fn charge(&self, items: &[FetchedItem]) -> Vec<PartitionId> {
-        let image = self.hub.metadata.image();
-        let Some(limits) = Limits::of(&image, self.hub.config.broker, self.leader) else {
-            return Vec::new();
-        };
-        let now = self.hub.clock.now();
-        let mut throttled = Vec::new();
-        for item in items {
-            let counted = limits.counted(&image, item.partition);
-            if let FetchOutcome::Records { bytes, .. } = &item.outcome
-                && counted.any()
-                && !bytes.is_empty()
-            {
-                let throttle = &self.hub.throttle;
-                throttle.charge(&limits, now, counted, bytes.len());
-                throttled.push(item.partition);
-            }
-        }
-        throttled
-    }
-
-    /// How long nothing more may be asked for.
-    fn throttled_for(&self) -> Option<Duration> {
-        let image = self.hub.metadata.image();
-        let limits = Limits::of(&image, self.hub.config.broker, self.leader)?;
-        let pause = self.hub.throttle.pause(&limits, self.hub.clock.now())?;
-        Some(pause.min(THROTTLED_MAX))
     }
 
     /// Those whose pause is over pause again if others have used up the time meanwhile.
     fn hold_on(&mut self) {
         let now = Instant::now();
         if self.session.is_release_due(now)
-            && let Some(pause) = self.throttled_for()
+            && let Some(pause) = self.pace.pause()
         {
-            self.session.hold_on(now + pause);
+            self.session.hold_on(now + pause, self.pace.counts());
         }
     }
 

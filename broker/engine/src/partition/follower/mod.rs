@@ -5,6 +5,7 @@
 
 mod apply;
 mod fetcher;
+mod pace;
 mod reporter;
 mod session;
 

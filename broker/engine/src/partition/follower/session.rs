@@ -110,9 +110,9 @@ impl Session {
         self.held.iter().any(due)
     }
 
-    /// Those that are held are held longer.
-    pub(super) fn hold_on(&mut self, until: Instant) {
-        for id in &self.held {
+    /// Those that are held and still count are held longer.
+    pub(super) fn hold_on(&mut self, until: Instant, counts: impl Fn(PartitionId) -> bool) {
+        for id in self.held.iter().filter(|id| counts(**id)) {
             self.later.insert(*id, until);
         }
     }
@@ -232,11 +232,24 @@ mod tests {
         session.hold(id(1), until);
         assert_eq!(changed(&mut session, now), []);
         assert!(!session.is_release_due(now) && session.is_release_due(until));
-        session.hold_on(until + PAUSE_MAX);
+        session.hold_on(until + PAUSE_MAX, |held| held == id(1));
         assert_eq!(changed(&mut session, until), []);
         assert_eq!(changed(&mut session, until + PAUSE_MAX), [(1, 15)]);
         session.hold(id(1), until);
         assert_eq!(session.next_due(), None, "it has nothing to say");
+    }
+
+    #[test]
+    fn what_has_come_to_be_in_sync_is_held_no_longer() {
+        let (mut session, now) = (Session::default(), Instant::now());
+        let until = now + PAUSE_MAX;
+        for index in [1, 2] {
+            session.set(id(index), Some(at(1, 10)));
+            session.hold(id(index), until);
+        }
+        session.hold_on(until + PAUSE_MAX, |held| held == id(2));
+        assert_eq!(changed(&mut session, until), [(1, 10)]);
+        assert_eq!(changed(&mut session, until + PAUSE_MAX), [(2, 10)]);
     }
 
     #[test]

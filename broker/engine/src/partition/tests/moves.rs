@@ -152,6 +152,45 @@ async fn only_what_is_being_added_is_throttled() {
     assert!(took > Duration::from_millis(1200), "{took:?}");
 }
 
+/// Beside a large partition that uses up the rate for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_do_not_wait_for_a_throttled_replica_on_its_last_steps() {
+    const KIB: usize = 1024;
+    const SMALL: i32 = 3;
+    let cluster = TestCluster::start_tuned(3, |c| c.fetch_partition_bytes_max = 16 * KIB).await;
+    let topic = cluster.create(4, 2, &[("min.insync.replicas", "2")]);
+    let (large, small) = (PartitionId::new(topic, 0), PartitionId::new(topic, SMALL));
+    for n in 0..64 {
+        cluster.write(large, random_batch(16 * KIB)).await;
+        if n < 3 {
+            cluster.write(small, random_batch(16 * KIB)).await;
+        }
+    }
+    limit(&cluster, "follower.replication.throttled.rate", "16384");
+    let mut target = cluster.replicas_of(small);
+    assert_eq!(target, cluster.replicas_of(large), "one broker gets both");
+    target.extend((0..3).filter(|b| !target.contains(b)).collect::<Vec<_>>());
+    cluster.reassign(large, Some(&target));
+    cluster.reassign(small, Some(&target));
+    let leader = cluster.leader_of(small).expect("a leader").0;
+    let mut longest = Duration::ZERO;
+    let mut after = 0;
+    // More bytes a second than its share of the rate would keep it away for ever.
+    let mut pace = tokio::time::interval(Duration::from_millis(50));
+    while after < 20 {
+        pace.tick().await;
+        let began = Instant::now();
+        let answer = produce(cluster.broker(leader), SMALL, batch(&["on"]), Acks::All).await;
+        answer.expect("acknowledged");
+        longest = longest.max(began.elapsed());
+        after += i32::from(cluster.isr_of(small) == 3);
+    }
+    println!("longest write {longest:?}");
+    assert_eq!(cluster.isr_of(large), 2, "it goes on meanwhile");
+    // Seconds for each 16 KiB that the other one is ahead.
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttle_that_is_lifted_holds_nobody_up() {
     let cluster = TestCluster::start_tuned(3, |c| c.fetch_partition_bytes_max = 1024).await;
