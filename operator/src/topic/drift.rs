@@ -1,6 +1,6 @@
 //! Notices what was changed at the brokers behind the operator's back: it follows each cluster's
 //! metadata and brings only those Topics to a reconcile whose topic is another than before, and
-//! the QueueCluster where its cluster-wide settings are.
+//! the QueueCluster where its cluster-wide settings are, or the counts in its status.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use futures::{SinkExt, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use weir_crds::{QueueCluster, Topic};
 use weir_proto::admin as pb;
 
@@ -24,6 +25,8 @@ const SCAN: Duration = Duration::from_secs(5);
 /// Changes within this time are looked at together.
 const GATHER: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(5);
+/// How soon a QueueCluster is looked at whose topics come and go: its status counts them.
+const RECOUNT: Duration = Duration::from_secs(5);
 
 type Key = (String, String);
 type Prints = HashMap<String, u64>;
@@ -40,6 +43,9 @@ pub struct Changed {
 struct Seen {
     topics: Prints,
     config: Option<Settings>,
+    /// Topics and partitions; when the cluster is to be told of them.
+    counts: Option<(usize, usize)>,
+    recount: Option<Instant>,
 }
 
 /// Watches every cluster until its resource is gone. Never returns.
@@ -102,20 +108,36 @@ async fn listen(
     topics: &Store<Topic>,
     changed: &mut Changed,
 ) -> AdminResult<()> {
+    let cluster = ObjectRef::<QueueCluster>::new(&key.1).within(&key.0);
     let mut versions = broker.watch_metadata().await?;
-    while versions.next().await.is_some() {
+    loop {
+        tokio::select! {
+            version = versions.next() => if version.is_none() { return Ok(()) },
+            () = until(seen.recount) => {
+                seen.recount = None;
+                if changed.clusters.send(cluster.clone()).await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+        }
         tokio::time::sleep(GATHER).await;
         while let Some(Some(_)) = futures::FutureExt::now_or_never(versions.next()) {}
         // A full queue waits: reconciles are being done all the while.
         let config = Some(broker.cluster_config().await?);
         if seen.config != config {
-            let cluster = ObjectRef::new(&key.1).within(&key.0);
-            if changed.clusters.send(cluster).await.is_err() {
+            if changed.clusters.send(cluster.clone()).await.is_err() {
                 return Ok(());
             }
             seen.config = config;
         }
-        let now = prints(&broker.list_topics().await?);
+        let listed = broker.list_topics().await?;
+        let partitions = listed.iter().map(|t| t.partitions.len()).sum();
+        let before = seen.counts.replace((listed.len(), partitions));
+        if before.is_some() && before != seen.counts {
+            seen.recount.get_or_insert(Instant::now() + RECOUNT);
+        }
+        let now = prints(&listed);
         for topic in affected(key, &seen.topics, &now, &topics.state()) {
             if changed.topics.send(topic).await.is_err() {
                 return Ok(());
@@ -123,7 +145,14 @@ async fn listen(
         }
         seen.topics = now;
     }
-    Ok(())
+}
+
+/// That moment; never, if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn prints(topics: &[pb::Topic]) -> Prints {

@@ -6,8 +6,10 @@ use crate::support::filled::status;
 use crate::support::{CLUSTER, SET, World};
 use futures::StreamExt;
 use futures::channel::mpsc;
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{reflector, watcher};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use weir_crds::{QueueCluster, Topic};
 use weir_operator::topic::drift::{self, Changed};
 
@@ -83,28 +85,35 @@ async fn cluster_wide_settings_are_put_back_and_counted() {
     assert_eq!(status(&world)["drift"]["count"], 1);
 }
 
-/// The metadata stream brings the cluster to a reconcile when its settings are others.
-#[tokio::test]
-async fn other_settings_wake_their_cluster() {
-    let world = World::serving(3).await;
+/// A watch of the world's cluster, and who is woken by it.
+fn watched(world: &World) -> (JoinHandle<()>, mpsc::Receiver<ObjectRef<QueueCluster>>) {
     let (clusters, mut cluster_writer) = reflector::store::<QueueCluster>();
     let (topics, _topic_writer) = reflector::store::<Topic>();
     let object = serde_json::from_value(world.api.get(CLUSTER).expect("it exists"));
     let cluster = object.expect("a QueueCluster");
     cluster_writer.apply_watcher_event(&watcher::Event::Apply(cluster));
     let (to_topics, _topics_woken) = mpsc::channel(8);
-    let (to_clusters, mut woken) = mpsc::channel(8);
+    let (to_clusters, woken) = mpsc::channel(8);
     let changed = Changed {
         topics: to_topics,
         clusters: to_clusters,
     };
     let watch = drift::watch(world.ctx.clone(), clusters, topics, changed);
-    let watch = tokio::spawn(watch);
-    let mut next = async || {
-        let woken = tokio::time::timeout(Duration::from_secs(60), woken.next());
-        woken.await.expect("within a minute").expect("goes on").name
-    };
-    assert_eq!(next().await, "demo", "what changed before we looked");
+    (tokio::spawn(watch), woken)
+}
+
+async fn next(woken: &mut mpsc::Receiver<ObjectRef<QueueCluster>>) -> String {
+    let woken = tokio::time::timeout(Duration::from_secs(60), woken.next());
+    woken.await.expect("within a minute").expect("goes on").name
+}
+
+/// The metadata stream brings the cluster to a reconcile when its settings are others.
+#[tokio::test]
+async fn other_settings_wake_their_cluster() {
+    let world = World::serving(3).await;
+    let (watch, mut woken) = watched(&world);
+    let first = next(&mut woken).await;
+    assert_eq!(first, "demo", "what changed before we looked");
     // A version in which only something else has changed wakes nobody; the next one does.
     world.brokers.state().tell_version(2);
     world
@@ -113,6 +122,34 @@ async fn other_settings_wake_their_cluster() {
         .config
         .insert("min.insync.replicas".to_owned(), "1".to_owned());
     world.brokers.state().tell_version(3);
-    assert_eq!(next().await, "demo");
+    assert_eq!(next(&mut woken).await, "demo");
+    watch.abort();
+}
+
+/// Its status counts them.
+#[tokio::test(start_paused = true)]
+async fn topics_that_come_and_go_wake_their_cluster() {
+    let world = World::serving(3).await;
+    let (watch, mut woken) = watched(&world);
+    assert_eq!(next(&mut woken).await, "demo");
+    let topic = weir_proto::admin::Topic {
+        name: "orders".to_owned(),
+        ..weir_proto::admin::Topic::default()
+    };
+    {
+        let mut state = world.brokers.state();
+        state.topics.insert("orders".to_owned(), topic);
+        state.tell_version(2);
+    }
+    assert_eq!(next(&mut woken).await, "demo");
+    {
+        let mut state = world.brokers.state();
+        state.topics.clear();
+        state.tell_version(3);
+    }
+    assert_eq!(next(&mut woken).await, "demo");
+    world.brokers.state().tell_version(4);
+    let more = tokio::time::timeout(Duration::from_secs(60), woken.next());
+    assert!(more.await.is_err(), "nothing has changed");
     watch.abort();
 }
