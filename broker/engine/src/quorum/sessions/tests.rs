@@ -40,6 +40,14 @@ fn formed() -> (Image, BrokerEpoch) {
     (image, epoch)
 }
 
+/// And no longer fenced.
+fn serving() -> (Image, BrokerEpoch) {
+    let (mut image, epoch) = formed();
+    let broker = BrokerId(1);
+    apply(&mut image, ClusterCommand::Unfence { broker, epoch });
+    (image, epoch)
+}
+
 fn beat(epoch: BrokerEpoch, applied: u64) -> Heartbeat {
     Heartbeat {
         broker: BrokerId(1),
@@ -70,14 +78,7 @@ fn a_broker_is_unfenced_once_it_has_caught_up_with_its_registration() {
 
 #[test]
 fn silence_fences_after_the_timeout_and_a_new_controller_starts_it_afresh() {
-    let (mut image, epoch) = formed();
-    apply(
-        &mut image,
-        ClusterCommand::Unfence {
-            broker: BrokerId(1),
-            epoch,
-        },
-    );
+    let (image, epoch) = serving();
     let start = Instant::now();
     let mut sessions = Sessions::new(TIMEOUT, start);
     sessions.hear(&image, &beat(epoch, 9), None, start);
@@ -102,9 +103,8 @@ fn silence_fences_after_the_timeout_and_a_new_controller_starts_it_afresh() {
 
 #[test]
 fn the_last_controllers_session_goes_on_under_the_next() {
-    let (mut image, epoch) = formed();
+    let (image, _) = serving();
     let broker = BrokerId(1);
-    apply(&mut image, ClusterCommand::Unfence { broker, epoch });
     let heard = Instant::now();
     let mut sessions = Sessions::new(TIMEOUT, heard);
     let fenced_after = |sessions: &Sessions, began: Instant| {
@@ -126,14 +126,7 @@ fn the_last_controllers_session_goes_on_under_the_next() {
 
 #[test]
 fn a_broker_found_gone_comes_back_only_by_a_new_heartbeat() {
-    let (mut image, epoch) = formed();
-    apply(
-        &mut image,
-        ClusterCommand::Unfence {
-            broker: BrokerId(1),
-            epoch,
-        },
-    );
+    let (mut image, epoch) = serving();
     let now = Instant::now();
     let mut sessions = Sessions::new(TIMEOUT, now);
     sessions.hear(&image, &beat(epoch, 9), Some(ConnectionId(5)), now);
@@ -173,14 +166,7 @@ fn an_older_incarnation_is_told_so() {
 
 #[test]
 fn a_goodbye_fences_at_once_and_for_good() {
-    let (mut image, epoch) = formed();
-    apply(
-        &mut image,
-        ClusterCommand::Unfence {
-            broker: BrokerId(1),
-            epoch,
-        },
-    );
+    let (mut image, epoch) = serving();
     let now = Instant::now();
     let mut sessions = Sessions::new(TIMEOUT, now);
     let goodbye = Heartbeat {
